@@ -1,0 +1,142 @@
+/* A lane: one thread, one libuv loop, one share of the clients, no locks with its neighbours.
+ *
+ * A turn of the loop runs the handles that are ready, then every runnable fiber once, then the
+ * turn-end functions (state commits there; measuring publishes there). All functions here are for
+ * the lane's own thread unless marked [any thread].
+ *
+ * Everything that waits takes an absolute deadline (clock_ns; CLOCK_NEVER for none) and returns 0,
+ * SHOAL_E_TIMEOUT or SHOAL_E_CANCELLED or what the waker said. Of completion, deadline and cancel
+ * exactly one wins.
+ */
+#ifndef SHOAL_CORE_LANE_LANE_H
+#define SHOAL_CORE_LANE_LANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "core/fiber/fiber.h"
+
+struct lane;
+
+struct lane_options {
+    int index;                        /* 0 .. lanes-1 */
+    struct fiber_pool_options stacks;
+    size_t posts_max;                 /* bound of the cross-lane queue; 0: LANE_POSTS_MAX */
+};
+
+#define LANE_POSTS_MAX 65536
+
+/* Life. lane_run returns when lane_stop was called, no fiber is left and no handle is active.
+ * lane_new also works on the main thread (tests, `shoal serve`). */
+int lane_new(struct lane **out, const struct lane_options *options);
+void lane_run(struct lane *lane);
+void lane_stop(struct lane *lane); /* [any thread] */
+void lane_free(struct lane *lane);
+
+struct lane *lane_current(void); /* the lane whose thread this is; NULL elsewhere */
+int lane_index(const struct lane *lane);
+uv_loop_t *lane_loop(struct lane *lane);
+struct fiber_pool *lane_stacks(struct lane *lane);
+
+/* --- fibers ------------------------------------------------------------------------------- */
+
+/* A set of fibers that are cancelled and joined together; embedded by its owner, zeroed. A child
+ * never outlives its group: join before the group's memory goes. */
+struct fiber_group {
+    struct fiber_task *first;
+    size_t count;
+    struct fiber_wait *joiner;
+};
+
+/* Make a fiber runnable; it runs before this turn ends. SHOAL_E_FULL without a free stack. */
+int lane_spawn(struct lane *lane, struct fiber_group *group, fiber_fn fn, void *arg);
+
+/* Sets the cancelled flag of every member and wakes each from its wait. A cancelled fiber's later
+ * waits return SHOAL_E_CANCELLED at once, except inside fiber_shield. */
+void group_cancel(struct fiber_group *group);
+/* Waits (in a fiber) until the group is empty. */
+int group_join(struct fiber_group *group, int64_t deadline_ns);
+
+bool fiber_cancelled(void); /* of the current fiber */
+
+/* Between shield(true) and shield(false) waits are not ended by cancellation: for clean-ups that
+ * wait, which must use a short deadline of their own. Nests. */
+void fiber_shield(bool on);
+
+/* --- waiting and waking ------------------------------------------------------------------- */
+
+/* One wait of one fiber, in the waiter's frame or struct. wait_init, hand it to the waker, then
+ * wait_until. A wake before the wait is kept. */
+struct fiber_wait {
+    struct fiber_task *task; /* who waits, NULL when nobody yet */
+    int result;
+    bool done;
+};
+
+void wait_init(struct fiber_wait *w);
+int wait_until(struct fiber_wait *w, int64_t deadline_ns);
+/* true when this wake decided the wait; false when it was decided before. */
+bool wait_wake(struct fiber_wait *w, int result);
+
+/* 0 when the time came, or SHOAL_E_CANCELLED. */
+int lane_sleep_until(int64_t deadline_ns);
+void lane_yield(void); /* lets every other runnable fiber run first */
+
+/* --- timers: one timerfd over a heap, for a million sleepers --------------------------------- */
+
+struct lane_timer {
+    int64_t deadline_ns;
+    void (*fn)(struct lane_timer *timer); /* on the lane's stack; the timer is stopped by then */
+    uint32_t place;                       /* in the heap, from 1; 0: not set */
+};
+
+void lane_timer_set(struct lane *lane, struct lane_timer *timer, int64_t deadline_ns);
+void lane_timer_stop(struct lane *lane, struct lane_timer *timer);
+
+/* --- turns and posts ---------------------------------------------------------------------- */
+
+typedef void (*lane_fn)(void *arg);
+
+/* Called at the end of every turn, in order of registration, for the lane's life. Registered
+ * before lane_run. */
+int lane_on_turn_end(struct lane *lane, lane_fn fn, void *arg);
+
+/* [any thread] Run fn(arg) on the lane's stack. SHOAL_E_FULL when posts_max are waiting (the
+ * caller still owns arg), else 0. */
+int lane_post(struct lane *lane, lane_fn fn, void *arg);
+
+/* --- work over a millisecond -------------------------------------------------------------- */
+
+/* A job for the thread pool. work(job) runs on a pool thread; the fiber waits. When the deadline
+ * or a cancel wins, the job goes on alone and drop(job) is called on the lane when it is done; else
+ * the waiter owns it again. So a job lives on the heap, never in a frame. */
+struct lane_job {
+    void (*work)(struct lane_job *job);
+    void (*drop)(struct lane_job *job);
+    uv_work_t request;       /* ours */
+    struct fiber_wait *wait; /* ours */
+};
+
+int lane_offload(struct lane_job *job, int64_t deadline_ns);
+
+/* --- health ------------------------------------------------------------------------------- */
+
+struct lane_health {
+    uint64_t turns, switches, spawned;
+    int64_t busy_ns;         /* wall time outside the poll */
+    int64_t runnable_ns;     /* summed time fibers were runnable before they ran */
+    int64_t loop_lag_max_ns; /* the worst lateness of a timer since the last read */
+    uint64_t loop_lag_count; /* timers fired since the last read */
+    uint64_t posts_refused;
+    size_t fibers, fibers_max, timers;
+};
+
+/* Reads and starts the "since the last read" members anew. */
+void lane_health_read(struct lane *lane, struct lane_health *out);
+
+/* Called with each fired timer's lateness; the measuring module records it. NULL for none. */
+void lane_on_lag(struct lane *lane, void (*fn)(void *arg, int64_t late_ns), void *arg);
+
+#endif
