@@ -1,8 +1,10 @@
 /* A lane: one thread, one libuv loop, one share of the clients, no locks with its neighbours.
  *
- * A turn of the loop runs the handles that are ready, then every runnable fiber once, then the
- * turn-end functions (state commits there; measuring publishes there). All functions here are for
- * the lane's own thread unless marked [any thread].
+ * A turn of the loop runs the handles that are ready, then the timers that are due, then every
+ * runnable fiber, in rounds in which each runs once, until none is left or the turn has had
+ * LANE_ROUNDS_MAX rounds or LANE_TURN_NS (so that I/O never starves); then the turn-end functions
+ * (state commits there; measuring publishes there). All functions here are for the lane's own
+ * thread unless marked [any thread]; until lane_run, the lane belongs to the thread that made it.
  *
  * Everything that waits takes an absolute deadline (clock_ns; CLOCK_NEVER for none) and returns 0,
  * SHOAL_E_TIMEOUT or SHOAL_E_CANCELLED or what the waker said. Of completion, deadline and cancel
@@ -21,21 +23,29 @@
 struct lane;
 
 struct lane_options {
-    int index;                        /* 0 .. lanes-1 */
+    int index; /* 0 .. lanes-1 */
     struct fiber_pool_options stacks;
-    size_t posts_max;                 /* bound of the cross-lane queue; 0: LANE_POSTS_MAX */
+    size_t posts_max; /* bound of the cross-lane queue; 0: LANE_POSTS_MAX */
 };
 
 #define LANE_POSTS_MAX 65536
+#define LANE_ROUNDS_MAX 16
+#define LANE_TURN_NS INT64_C(5000000)
 
-/* Life. lane_run returns when lane_stop was called, no fiber is left and no handle is active.
- * lane_new also works on the main thread (tests, `shoal serve`). */
+/* Life. lane_run returns when lane_stop was called, no fiber is left and no uv handle but the
+ * lane's own is active; handles on its loop are closed by who opened them. Timers that are still
+ * set do not hold it. It may run again. lane_new also works on the main thread (tests, `shoal
+ * serve`); options may be NULL. */
 int lane_new(struct lane **out, const struct lane_options *options);
 void lane_run(struct lane *lane);
-void lane_stop(struct lane *lane); /* [any thread] */
+void lane_stop(struct lane *lane); /* [any thread], also in a signal handler */
+
+/* After every lane that might post to this one has stopped. Posts that came after lane_run returned
+ * are run here, so that what they own is not lost. Dies when a fiber or a foreign handle is left.
+ */
 void lane_free(struct lane *lane);
 
-struct lane *lane_current(void); /* the lane whose thread this is; NULL elsewhere */
+struct lane *lane_current(void); /* the lane that runs on this thread; NULL elsewhere */
 int lane_index(const struct lane *lane);
 uv_loop_t *lane_loop(struct lane *lane);
 struct fiber_pool *lane_stacks(struct lane *lane);
@@ -47,10 +57,12 @@ struct fiber_pool *lane_stacks(struct lane *lane);
 struct fiber_group {
     struct fiber_task *first;
     size_t count;
-    struct fiber_wait *joiner;
+    struct fiber_wait *joiner; /* one at a time */
+    bool cancelled; /* until it is empty: who is spawned into it meanwhile is born cancelled */
 };
 
-/* Make a fiber runnable; it runs before this turn ends. SHOAL_E_FULL without a free stack. */
+/* Make a fiber runnable; it runs in this turn, or the next when this one's bounds are reached.
+ * SHOAL_E_FULL without a free stack. `group` may be NULL. */
 int lane_spawn(struct lane *lane, struct fiber_group *group, fiber_fn fn, void *arg);
 
 /* Sets the cancelled flag of every member and wakes each from its wait. A cancelled fiber's later
@@ -58,6 +70,9 @@ int lane_spawn(struct lane *lane, struct fiber_group *group, fiber_fn fn, void *
 void group_cancel(struct fiber_group *group);
 /* Waits (in a fiber) until the group is empty. */
 int group_join(struct fiber_group *group, int64_t deadline_ns);
+/* Cancels every member and waits, shielded, until the group is empty: what an owner calls before
+ * the group's memory goes, also when it was cancelled itself. */
+void group_end(struct fiber_group *group);
 
 bool fiber_cancelled(void); /* of the current fiber */
 
@@ -68,7 +83,8 @@ void fiber_shield(bool on);
 /* --- waiting and waking ------------------------------------------------------------------- */
 
 /* One wait of one fiber, in the waiter's frame or struct. wait_init, hand it to the waker, then
- * wait_until. A wake before the wait is kept. */
+ * wait_until. A wake before the wait is kept. When wait_until returns an error of its own, the
+ * waiter takes the wait back from the waker before its memory goes. */
 struct fiber_wait {
     struct fiber_task *task; /* who waits, NULL when nobody yet */
     int result;
@@ -76,8 +92,10 @@ struct fiber_wait {
 };
 
 void wait_init(struct fiber_wait *w);
+/* Dies outside a fiber. A deadline that has passed is a timeout at once, unless woken before. */
 int wait_until(struct fiber_wait *w, int64_t deadline_ns);
-/* true when this wake decided the wait; false when it was decided before. */
+/* true when this wake decided the wait; false when it was decided before. `result` is the waker's
+ * word: 0, a negative code, or anything both sides agree on. */
 bool wait_wake(struct fiber_wait *w, int result);
 
 /* 0 when the time came, or SHOAL_E_CANCELLED. */
@@ -100,7 +118,9 @@ void lane_timer_stop(struct lane *lane, struct lane_timer *timer);
 typedef void (*lane_fn)(void *arg);
 
 /* Called at the end of every turn, in order of registration, for the lane's life. Registered
- * before lane_run. */
+ * before lane_run. What they wake runs in the next turn, which then does not block. SHOAL_E_FULL
+ * beyond LANE_TURN_ENDS_MAX. */
+#define LANE_TURN_ENDS_MAX 16
 int lane_on_turn_end(struct lane *lane, lane_fn fn, void *arg);
 
 /* [any thread] Run fn(arg) on the lane's stack. SHOAL_E_FULL when posts_max are waiting (the
@@ -109,9 +129,10 @@ int lane_post(struct lane *lane, lane_fn fn, void *arg);
 
 /* --- work over a millisecond -------------------------------------------------------------- */
 
-/* A job for the thread pool. work(job) runs on a pool thread; the fiber waits. When the deadline
- * or a cancel wins, the job goes on alone and drop(job) is called on the lane when it is done; else
- * the waiter owns it again. So a job lives on the heap, never in a frame. */
+/* A job for the thread pool. work(job) runs on a pool thread; the fiber waits. 0: it was done and
+ * the waiter owns it again. Any error: the job is given away, and drop(job) is called on the lane,
+ * when the work is done or (had it not begun) without it; possibly before lane_offload returns. So
+ * a job lives on the heap, never in a frame. */
 struct lane_job {
     void (*work)(struct lane_job *job);
     void (*drop)(struct lane_job *job);
@@ -119,6 +140,7 @@ struct lane_job {
     struct fiber_wait *wait; /* ours */
 };
 
+/* Dies outside a fiber. lane_run does not return before its jobs are done. */
 int lane_offload(struct lane_job *job, int64_t deadline_ns);
 
 /* --- health ------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 struct shared;       /* the slot: one per thing, owned by the fleet */
 struct shared_value; /* one version of it, behind a count */
 
-struct shared *shared_new(void (*destroy)(void *data));
+struct shared *shared_new(void (*destroy)(void *data)); /* destroy may be NULL */
 void shared_free(struct shared *slot); /* after all lanes have stopped; drops the last version */
 
 /* Fetches a new version. `previous` is the version being replaced or NULL (for If-None-Match); to
@@ -22,9 +22,10 @@ void shared_free(struct shared *slot); /* after all lanes have stopped; drops th
 typedef int (*shared_fetch)(void *arg, void *previous, int64_t deadline_ns, void **data,
                             int64_t *expires_ns);
 
-/* A reference to a version that has not expired, fetching one when there is none. When fetching a
- * replacement fails while an older version exists, that error is returned to the fiber that
- * fetched, and the waiters try themselves one after another. */
+/* A reference to a version that has not expired, fetching one when there is none. When fetching
+ * fails, that error is returned to the fiber that fetched, and the waiters try themselves one after
+ * another; an older version stays. A version fetched while a fiber waits is good for it even if it
+ * has expired by then. In a fiber; outside one, only when no fetch is needed. */
 int shared_get(struct shared *slot, shared_fetch fetch, void *arg, int64_t deadline_ns,
                struct shared_value **out);
 void *shared_data(struct shared_value *value);
