@@ -18,8 +18,8 @@ int64_t clock_thread_cpu_ns(void); /* CPU time of the calling thread */
 /* now + duration, saturating at CLOCK_NEVER. */
 int64_t clock_after(int64_t now_ns, int64_t duration_ns);
 
-/* "30s", "1500ms", "2m30s", "1h", "250us", "0s": a number (a fraction is allowed) and a unit, or
- * several from large to small; no blanks. 0, or SHOAL_E_BAD_INPUT. */
+/* "30s", "1500ms", "2m30s", "1h", "250us", "0s": a number (a fraction is allowed) and a unit
+ * (d, h, m, s, ms, us, ns), or several from large to small; no blanks. 0, or SHOAL_E_BAD_INPUT. */
 int duration_parse(const char *text, int64_t *out_ns);
 
 #define DURATION_TEXT_MAX 32

@@ -30,8 +30,8 @@ struct json_error {
 int json_parse(cJSON **out, struct slice text, struct json_error *err);
 
 /* The raw value at `path` ("scenarios.0.options.exchange"; array members by index, a dot in a key
- * cannot be addressed) in a text that json_parse accepted. false when there is none. `line` may be
- * NULL. */
+ * cannot be addressed; "" is the whole) in a text that json_parse accepted. false when there is
+ * none. `line` (may be NULL) is the one of the member's key, or of the array member itself. */
 bool json_locate(struct slice text, const char *path, struct slice *raw, size_t *line);
 
 /* Typed members of an object; `object` may be NULL or of another type, which is "not there".
