@@ -17,13 +17,30 @@
 struct client_store;
 struct simulator;
 
+/* How clients are split. Partition of a client = client mod partitions (plan.h); segment I of N plays
+ * the partitions p with p mod N = I; the j-th of those lies in shard j mod shards; lane of a shard =
+ * shard mod lanes. So state, segments and lanes split alike, and only the lanes may change later. */
+struct client_layout {
+    uint32_t partitions, segment, segments, shards, lanes;
+};
+
+static inline uint32_t layout_shard(const struct client_layout *l, uint64_t client)
+{
+    return (uint32_t)(client % l->partitions) / l->segments % l->shards;
+}
+
+static inline uint32_t layout_lane(const struct client_layout *l, uint64_t client)
+{
+    return layout_shard(l, client) % l->lanes;
+}
+
 #define STORE_ERROR_MAX 320
 
 struct client_store_options {
     const char *path; /* DIR/state/<scenario> */
     const char *scenario;
     const struct simulator *simulator;
-    unsigned lanes;
+    struct client_layout layout; /* shards: for a new folder; an existing one keeps its own */
     const struct plan_purge *purge;
     int64_t sync_ns; /* 0: never; else fdatasync off the lane every so often */
     bool existing;   /* resume or state-from: it must be there */
@@ -36,6 +53,7 @@ struct store_stats {
 struct client_store_class {
     int (*open)(struct client_store **out, const struct client_store_options *options,
                 char error[STORE_ERROR_MAX]);
+    unsigned (*shards)(const struct client_store *store); /* as the folder has them */
     /* On each lane's thread before its loop runs: takes the lane's shards, registers the commit at
      * turn end. Commit errors call `broken` once, on the lane. */
     int (*bind)(struct client_store *store, struct lane *lane, struct meter *meter,
@@ -45,11 +63,9 @@ struct client_store_class {
     int (*iteration_begin)(struct client_store *store, uint64_t client, uint64_t *number);
     /* Applies the purge policy after iteration `number` of the client. */
     int (*iteration_end)(struct client_store *store, uint64_t client, uint64_t number);
-    /* Clients that have anything stored in this lane's shards besides their iteration number. */
+    /* Of this lane's shards, on its thread or after it stopped. */
     void (*stats)(struct client_store *store, unsigned lane, struct store_stats *out);
     void (*close)(struct client_store *store); /* after all lanes have stopped */
 };
-
-/* Lane of a client: its partition decides, so state, segments and lanes split alike. */
 
 #endif
