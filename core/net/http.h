@@ -43,8 +43,8 @@ struct http_options {
     uint32_t lifetime_requests;
     int64_t lifetime_ns;
     struct http_tls tls;
-    const char *proxy; /* "http://host:port"; NULL: none. The environment's is never used. */
-    int http_version;  /* 0 auto, 1 HTTP/1.1, 2 HTTP/2 */
+    const char *proxy;       /* "http://host:port"; NULL: none. The environment's is never used. */
+    int http_version;        /* 0 auto, 1 HTTP/1.1, 2 HTTP/2 */
     uint32_t connecting_max; /* outstanding connects per target and lane; 0: 64 */
     uint32_t per_multi;      /* connections per multi handle; 0: 32 */
     size_t reply_max;        /* bytes of a reply's body; 0: HTTP_REPLY_MAX */
@@ -59,14 +59,16 @@ int http_net_new(struct http_net **out, struct lane *lane, struct names *names);
 /* Closes all connections; every transfer must have ended. Finish by running the lane's loop. */
 void http_net_free(struct http_net *net);
 
-/* `base_url`: http or https, host, optional port and path. On failure *why (static text) says what
+/* Targets, names and the process's trust store outlive the nets that used them.
+ * `base_url`: http or https, host, optional port and path. On failure *why (static text) says what
  * is wrong with it. */
 int http_target_new(struct http_target **out, const char *base_url,
                     const struct http_options *options, const char **why);
 void http_target_free(struct http_target *target);
 const char *http_target_url(const struct http_target *target); /* without a trailing slash */
 
-/* `number` is the client's id: it picks the address among several and fills "{client}". */
+/* Its net outlives it, and no call of it is under way when it is freed.
+ * `number` is the client's id: it picks the address among several and fills "{client}". */
 int http_client_new(struct http_client **out, struct http_net *net, uint64_t number);
 void http_client_iteration_end(struct http_client *client); /* applies HTTP_KEEP_ITERATION */
 void http_client_free(struct http_client *client);
@@ -124,6 +126,7 @@ const char *http_header(const struct http_response *response, const char *name);
 struct http_stats {
     uint64_t connects, connect_failures, tls_full, tls_resumed, refused_by_bound;
     uint64_t requests; /* handed to the network, redirect hops each counted */
+    uint64_t retries;  /* a kept connection was closed under the request; sent again on a new one */
     size_t connections, clients, multis;
 };
 void http_net_stats(const struct http_net *net, struct http_stats *out);

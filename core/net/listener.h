@@ -19,8 +19,8 @@ struct exchange; /* one request and its reply */
 struct faults;   /* core/net/faults.h */
 
 struct listener_options {
-    const char *address; /* "127.0.0.1", "::1" */
-    uint16_t port;       /* 0: any free one, see listener_port */
+    const char *address;      /* "127.0.0.1", "::1" */
+    uint16_t port;            /* 0: any free one, see listener_port */
     uint32_t connections_max; /* 0: 60000 or what descriptors allow */
     size_t body_max;          /* 0: 1 MiB; more is answered 413 */
     size_t head_max;          /* 0: 32 KiB; more is answered 431 */
@@ -40,11 +40,11 @@ void listener_free(struct listener *l);
 uint16_t listener_port(const struct listener *l);
 
 struct listener_stats {
-    uint64_t requests;       /* whole requests handed to the handler or to a fault */
-    uint64_t replies;        /* replies queued */
-    uint64_t refused;        /* bad, too large */
-    uint64_t faults;         /* exchanges that a fault touched */
-    uint64_t aborted;        /* the peer went away before its reply */
+    uint64_t requests; /* whole requests handed to the handler or to a fault */
+    uint64_t replies;  /* replies queued */
+    uint64_t refused;  /* bad, too large */
+    uint64_t faults;   /* exchanges that a fault touched */
+    uint64_t aborted;  /* the peer went away before its reply */
     size_t connections;
 };
 void listener_stats(const struct listener *l, struct listener_stats *out);

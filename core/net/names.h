@@ -8,6 +8,7 @@
 #define SHOAL_CORE_NET_NAMES_H
 
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct names;
@@ -19,10 +20,21 @@ struct names_host {
     const char *const *addresses; /* literals, NULL-terminated */
 };
 
+struct names_answer {
+    size_t count;
+    char address[NAMES_ADDRESSES_MAX][INET6_ADDRSTRLEN];
+    uint64_t version;   /* changes when the addresses change */
+    int64_t expires_ns; /* ask again for connects after this time */
+    char why[96];       /* of a failure */
+};
+
 struct names_options {
     const struct names_host *hosts;
     size_t host_count;
     int64_t ttl_ns; /* 0: 30 s */
+    /* Asks the system, on a pool thread: fills count and address, or why. NULL: getaddrinfo. */
+    int (*lookup)(void *arg, const char *host, struct names_answer *out);
+    void *lookup_arg;
 };
 
 int names_new(struct names **out, const struct names_options *options);
@@ -30,12 +42,6 @@ void names_free(struct names *names); /* after all lanes have stopped */
 
 /* All addresses of a name, IPv6 and IPv4, in the resolver's order, as text literals. Waits in the
  * fiber; 0 or SHOAL_E_RESOLVE, SHOAL_E_TIMEOUT, SHOAL_E_CANCELLED. */
-struct names_answer {
-    size_t count;
-    char address[NAMES_ADDRESSES_MAX][INET6_ADDRSTRLEN];
-    uint64_t version; /* changes when the addresses change */
-    char why[96];     /* of a failure */
-};
 int names_resolve(struct names *names, const char *host, int64_t deadline_ns,
                   struct names_answer *out);
 
