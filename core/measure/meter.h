@@ -113,10 +113,25 @@ struct meter_clients {
     uint32_t thinking, running, waiting_arrivals, done;
 };
 void meter_clients(struct meter *m, const struct meter_clients *clients);
+/* Gauge: how the lane itself is doing; from lane_health_read, set before a publish. */
+struct meter_gauges {
+    uint64_t fibers;        /* alive now */
+    uint64_t switches;      /* since the last publish */
+    int64_t fiber_wait_ns;  /* summed time fibers were runnable before they ran, since then */
+    uint64_t posts_refused; /* since then */
+};
+void meter_gauges(struct meter *m, const struct meter_gauges *gauges);
 
 /* On the lane: close the interval and hand it over. Called from a post by the reporter once per
- * interval and once after the last recording. */
+ * interval and once after the last recording. NULL when the reporter still holds the interval
+ * before this one (see core/measure/interval.h); recording goes on and nothing is lost. */
 struct interval;
 struct interval *meter_publish(struct meter *m);
+
+const char *series_kind_name(enum series_kind kind);
+const char *meter_event_name(enum meter_event event);
+const char *meter_phase_name(enum meter_phase phase);
+/* Started and not yet ended on this lane. */
+int64_t meter_in_flight(const struct meter *m, unsigned series);
 
 #endif
