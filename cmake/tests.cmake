@@ -49,5 +49,5 @@ foreach(source IN LISTS e2e_tests)
   add_test(NAME ${label}_${name} COMMAND /usr/bin/python3 ${source}
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${label}_${name} PROPERTIES LABELS ${label} TIMEOUT 600
-    ENVIRONMENT "SHOAL=$<TARGET_FILE:shoal>;SHOAL_BUILD=${CMAKE_BINARY_DIR}")
+    ENVIRONMENT "SHOAL=${CMAKE_BINARY_DIR}/shoal;SHOAL_BUILD=${CMAKE_BINARY_DIR}")
 endforeach()
