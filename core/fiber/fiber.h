@@ -34,6 +34,7 @@ struct fiber_pool_options {
     size_t stack_size; /* usable bytes of a stack, rounded up to pages; 0: FIBER_STACK_DEFAULT */
     size_t stacks_max; /* 0: FIBER_STACKS_MAX; address space, not memory, is reserved for them */
     size_t task_size;  /* bytes of the scheduler's own beside each fiber, zeroed; see fiber_user */
+    enum fiber_guard guard; /* the best one to try; the ones after it are fallbacks */
 };
 
 #define FIBER_STACK_DEFAULT (60 * 1024)
