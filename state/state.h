@@ -21,9 +21,9 @@
 
 #include "core/util/bytes.h"
 
-#define STATE_KEY_MAX 64           /* bytes of a record key */
-#define STATE_VALUE_MAX (1 << 20)  /* bytes of a record */
-#define STATE_TABLES_MAX 16        /* tables of one simulator */
+#define STATE_KEY_MAX 64          /* bytes of a record key */
+#define STATE_VALUE_MAX (1 << 20) /* bytes of a record */
+#define STATE_TABLES_MAX 16       /* tables of one simulator */
 #define STATE_SHARDS_MAX 64
 
 struct state_store; /* the folder; thread-safe: open and close only */
@@ -35,9 +35,9 @@ struct state_options {
     const char *path;    /* created when missing */
     const char *purpose; /* "taler-wallet of scenario wallets": a folder for another is refused */
     const char *const *tables;
-    unsigned shards;     /* for a new folder; an old folder keeps its own */
-    size_t map_size;     /* first size of a shard's map in bytes; 0: 16 MiB */
-    size_t staged_max;   /* bytes staged before a put commits by itself; 0: 4 MiB */
+    unsigned shards;   /* for a new folder; an old folder keeps its own */
+    size_t map_size;   /* first size of a shard's map in bytes; 0: 16 MiB */
+    size_t staged_max; /* bytes staged before a put commits by itself; 0: 4 MiB */
 };
 
 #define STATE_ERROR_TEXT_MAX 320
@@ -73,7 +73,8 @@ typedef int (*state_each_fn)(void *arg, struct slice key, struct slice value);
 int state_each(struct state_shard *shard, uint64_t client, unsigned table, state_each_fn fn,
                void *arg);
 
-/* Every client that has records in this shard, ascending. Only with nothing staged. */
+/* Every client that has records in this shard, ascending. Only with nothing staged (else BUSY).
+ * fn may read, stage and commit in this shard. */
 int state_each_client(struct state_shard *shard, int (*fn)(void *arg, uint64_t client), void *arg);
 
 /* What a purge removes: all of a client's records in the tables of the mask; with older_than_us,
@@ -84,8 +85,11 @@ struct state_purge {
 };
 int state_purge(struct state_shard *shard, uint64_t client, const struct state_purge *what);
 
-/* Writes everything staged in one transaction. Cheap when nothing is staged. */
+/* Writes everything staged in one transaction. Cheap when nothing is staged. On failure nothing is
+ * lost: what was staged stays staged and readable, and a later commit tries again. */
 int state_commit(struct state_shard *shard);
+/* The last failure of this shard as one sentence; empty when there was none. */
+const char *state_failure(const struct state_shard *shard);
 /* Number of the commit that will hold what is staged now, and of the last one done: a fiber that
  * wants its intent durable waits until committed >= staged. */
 uint64_t state_staged_commit(const struct state_shard *shard);
@@ -95,6 +99,9 @@ bool state_is_dirty(const struct state_shard *shard);
 /* fdatasync of the shard's file; may run on another thread than the shard's. */
 int state_sync(struct state_shard *shard);
 
+/* Records and bytes as of the last commit. `used_bytes` are the pages that hold records, the rest
+ * of the file is free for later ones. `purged` counts records that purges took off the disk; one
+ * that was put and purged between two commits never got there. */
 struct state_stats {
     uint64_t records, used_bytes, file_bytes, map_bytes;
     uint64_t puts, gets, deletes, purged, commits, grows;
