@@ -3,7 +3,8 @@
  * Each second is judged by itself; a run is a bottleneck when at least 5 % of its steady seconds
  * (of all seconds, when no steady window is known) were flagged. A second is flagged when
  *   cpu          a lane used >= 90 % of a core, or lanes waited for cores that we ourselves filled
- *   cpu-stolen   lanes were runnable and waiting for a core > 20 % of the time, others had it
+ *   cpu-stolen   a lane was runnable and waited for a core > 20 % of the time, and others had it;
+ *                or the hypervisor stole as much, or > 5 % in a second with lag or delay
  *   loop-lag     p99 of the loop lag > max(5 ms, 10 % of the median step latency)
  *   start-delay  p99 of the start delay > 10 ms
  *   descriptors  no file descriptor was left
@@ -38,6 +39,7 @@ const char *health_flag_name(enum health_flag flag);
 
 #define HEALTH_CPU_SHARE 0.90
 #define HEALTH_WAIT_SHARE 0.20
+#define HEALTH_STEAL_SHARE 0.05
 #define HEALTH_LAG_MIN_NS INT64_C(5000000)
 #define HEALTH_LAG_OF_MEDIAN 0.10
 #define HEALTH_DELAY_NS INT64_C(10000000)
@@ -47,6 +49,7 @@ const char *health_flag_name(enum health_flag flag);
 struct health_second {
     double lane_cpu_max;  /* share of a core, the busiest lane */
     double lane_wait_max; /* share of the second, the lane that waited most for a core */
+    double steal_share;   /* time the hypervisor gave to others */
     double process_share; /* our CPU time / (seconds x processors) */
     int64_t lag_p99_ns;
     int64_t step_p50_ns; /* median latency over all steps; 0: none ended */
@@ -74,13 +77,13 @@ struct health_verdict {
 };
 void health_verdict(const struct health_tally *tally, struct health_verdict *out);
 
-/* --- what the machine says; all return false where /proc does not --------------------------- */
+/* --- what the machine says; 0 or false where /proc does not ------------------------------- */
 
 struct machine_sample {
     uint64_t steal_ticks, total_ticks; /* /proc/stat, all processors */
     uint64_t rss_anon_bytes;           /* of this process */
     int64_t cpu_ns;                    /* of this process */
-    int processors;                    /* we may run on */
+    double processors;                 /* we may use: affinity and cgroup quota */
     bool descriptors_gone, ports_scarce;
     unsigned descriptors; /* about how many are open */
 };

@@ -15,13 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERIES_MAX 256          /* the last one is "other" when more are asked for */
-#define FAILURE_TEXT_MAX 256    /* bytes of a failure's first example */
-#define FAILURE_KINDS_MAX 512   /* different failures kept; more are counted under "other" */
+#define SERIES_MAX 256        /* the last one is "other" when more are asked for */
+#define FAILURE_TEXT_MAX 256  /* bytes of a failure's first example */
+#define FAILURE_KINDS_MAX 512 /* different failures kept; more are counted under "other" */
 
-#define SERIES_KINDS(X)                                                                            \
-    X(ITERATION, "iteration")                                                                      \
-    X(STEP, "step")                                                                                \
+#define SERIES_KINDS(X)       \
+    X(ITERATION, "iteration") \
+    X(STEP, "step")           \
     X(REQUEST, "request")
 
 enum series_kind {
@@ -51,8 +51,9 @@ enum outcome_kind { OUTCOME_SUCCEEDED, OUTCOME_FAILED, OUTCOME_CANCELLED };
 
 struct outcome {
     enum outcome_kind kind;
-    int64_t latency_ns;     /* from the (intended) start to the end */
-    int64_t start_delay_ns; /* actual start - intended start; START_DELAY_NONE where none is meant */
+    int64_t latency_ns; /* from the (intended) start to the end */
+    int64_t
+        start_delay_ns; /* actual start - intended start; START_DELAY_NONE where none is meant */
     uint64_t bytes_sent, bytes_received;
 };
 
@@ -61,9 +62,9 @@ struct outcome {
  * static text. */
 struct failure {
     const char *kind;
-    int error;     /* SHOAL_E_... */
-    int64_t code;  /* the protocol's own code (Taler `code`), 0: none */
-    int status;    /* HTTP status, 0: none */
+    int error;                   /* SHOAL_E_... */
+    int64_t code;                /* the protocol's own code (Taler `code`), 0: none */
+    int status;                  /* HTTP status, 0: none */
     char text[FAILURE_TEXT_MAX]; /* the protocol's hint, or what we saw; no secrets */
 };
 
@@ -81,18 +82,18 @@ enum meter_phase {
 };
 
 /* Counted beside the series. */
-#define METER_EVENTS(X)                                                                            \
-    X(NOT_STARTED, "not_started", "arrivals of an open model that could not be started")           \
-    X(RETRIES, "retries", "requests sent again as the real client does")                           \
-    X(CONNECTS, "connects", "connections opened")                                                  \
-    X(INTENTS, "intents", "intents stored before a request that changes money")                    \
+#define METER_EVENTS(X)                                                                  \
+    X(NOT_STARTED, "not_started", "arrivals of an open model that could not be started") \
+    X(RETRIES, "retries", "requests sent again as the real client does")                 \
+    X(CONNECTS, "connects", "connections opened")                                        \
+    X(INTENTS, "intents", "intents stored before a request that changes money")          \
     X(REPLAYS, "replays", "stored intents replayed after a resume")
 
 enum meter_event {
 #define METER_EVENT_ENUM(id, name, help) EVENT_##id,
     METER_EVENTS(METER_EVENT_ENUM)
 #undef METER_EVENT_ENUM
-    EVENTS
+        EVENTS
 };
 
 struct meter; /* one per lane */
@@ -113,12 +114,13 @@ struct meter_clients {
     uint32_t thinking, running, waiting_arrivals, done;
 };
 void meter_clients(struct meter *m, const struct meter_clients *clients);
-/* Gauge: how the lane itself is doing; from lane_health_read, set before a publish. */
+/* How the lane itself is doing; said just before a publish. All but the first add up between two
+ * publishes, so the caller gives what is new since its last call. */
 struct meter_gauges {
     uint64_t fibers;        /* alive now */
-    uint64_t switches;      /* since the last publish */
-    int64_t fiber_wait_ns;  /* summed time fibers were runnable before they ran, since then */
-    uint64_t posts_refused; /* since then */
+    uint64_t switches;      /* of fibers */
+    int64_t fiber_wait_ns;  /* summed time fibers were runnable before they ran */
+    uint64_t posts_refused; /* by the cross-lane queue */
 };
 void meter_gauges(struct meter *m, const struct meter_gauges *gauges);
 
