@@ -24,7 +24,7 @@ struct load_lane; /* core/load's own */
 struct fleet {
     const struct simulator *simulator;
     const char *scenario;
-    const void *options; /* the struct that simulator->options binds to */
+    const void *options;             /* the struct that simulator->options binds to */
     const struct http_options *http; /* for http_target_new */
     uint64_t clients;
     uint64_t seed;
@@ -44,9 +44,9 @@ struct flow {
     struct http_client *http;
     struct meter *meter;
     struct lane *lane;
-    struct failure failure; /* the last one said with flow_fail */
+    struct failure failure;              /* the last one said with flow_fail */
     uint64_t bytes_sent, bytes_received; /* of the step that runs */
-    struct flow_trace *trace; /* `shoal try`: sees every exchange; NULL otherwise */
+    struct flow_trace *trace;            /* `shoal try`: sees every exchange; NULL otherwise */
 };
 
 /* Run one named, timed step. The step succeeded when fn returns 0, was cancelled when it returns

@@ -13,7 +13,6 @@ struct load_lane {
     struct lane *lane;
     struct http_net *net;
     struct meter *meter;
-    struct fiber_group fibers;
     struct meter_clients gauge; /* over all groups of the lane */
     struct arena **arenas;      /* free ones, warm */
     size_t arena_count, arena_cap;
@@ -34,8 +33,8 @@ struct load_client {
     struct http_client *http;
     struct load_client *next_idle;
     uint64_t id;
-    uint64_t started;     /* iterations of this process */
-    int64_t intended_ns;  /* of the iteration that runs */
+    uint64_t started;    /* iterations of this process */
+    int64_t intended_ns; /* of the iteration that runs */
     bool recovered, busy, over;
 };
 
@@ -60,7 +59,10 @@ struct load_group {
     struct load_client *clients;
     size_t client_count;
     struct load_partition *partitions; /* open only */
+    struct load_partition **by_number; /* of all partitions; NULL: another lane's */
     size_t partition_count;
+    size_t over_count; /* clients that have done all they should (closed) */
+    struct fiber_group fibers;
     uint64_t running, running_max; /* running_max 0: no bound */
     int64_t zero_ns;    /* the scenario's start on clock_ns, earlier parts of the run included */
     int64_t elapsed_ns; /* of earlier parts */
@@ -70,19 +72,22 @@ struct load_group {
 };
 
 /* The curve of a scenario. */
-void group_curve(struct curve *out, const struct plan_load *load, int64_t clients);
+void load_group_curve(struct curve *out, const struct plan_load *load, int64_t clients);
 /* When no iteration starts any more, from the scenario's start; CLOCK_NEVER: iterations decide. */
-int64_t group_end_ns(const struct plan_load *load);
+int64_t load_group_end_ns(const struct plan_load *load);
 
 /* Fills in the clients and partitions of this lane. */
-void group_init(struct load_group *g);
-void group_begin(struct load_group *g, int64_t zero_ns);
-void group_stop(struct load_group *g);
-void group_free(struct load_group *g); /* no iteration runs; closes the clients' connections */
+void load_group_init(struct load_group *g);
+void load_group_begin(struct load_group *g, int64_t zero_ns);
+void load_group_stop(struct load_group *g);
+void load_group_free(struct load_group *g); /* no iteration runs; closes the clients' connections */
 
-/* iteration.c: one iteration of `client` in a fiber of its own; calls group_iteration_over at its
- * end. SHOAL_E_FULL when no stack is free. */
+/* No new iterations, and what runs is cancelled now. */
+void load_group_abort(struct load_group *g);
+
+/* iteration.c: one iteration of `client` in a fiber of its own; calls load_group_iteration_over at
+ * its end. SHOAL_E_FULL when no stack is free. */
 int iteration_spawn(struct load_client *client, int64_t intended_ns);
-void group_iteration_over(struct load_client *client, int64_t started_ns, struct rng *rng);
+void load_group_iteration_over(struct load_client *client, int64_t started_ns, struct rng *rng);
 
 #endif

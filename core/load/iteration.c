@@ -65,8 +65,8 @@ static int begin(struct load_client *client, struct flow *flow)
     flow->http = client->http;
     flow->iteration = client->started - 1;
     if (flow->fleet->store) {
-        int error = g->store_class->iteration_begin(flow->fleet->store, client->id,
-                                                    &flow->iteration);
+        int error =
+            g->store_class->iteration_begin(flow->fleet->store, client->id, &flow->iteration);
         if (error)
             return error;
     }
@@ -85,16 +85,29 @@ static int begin(struct load_client *client, struct flow *flow)
     return SHOAL_OK;
 }
 
+/* Thinking clients keep their connection only where the plan keeps one. */
+static void end_connections(void *arg)
+{
+    struct load_client *client = arg;
+
+    http_client_iteration_end(client->http);
+    if (client->group->plan->connections.lifetime == PLAN_KEEP_ITERATION) {
+        http_client_free(client->http);
+        client->http = NULL;
+    }
+}
+
 static void count_end(struct load_client *client, struct flow *flow, int error, int64_t started_ns)
 {
     const struct fleet *fleet = flow->fleet;
     struct load_group *g = client->group;
     struct outcome outcome = {
-        .kind = error == SHOAL_OK             ? OUTCOME_SUCCEEDED
+        .kind = error == SHOAL_OK            ? OUTCOME_SUCCEEDED
                 : error == SHOAL_E_CANCELLED ? OUTCOME_CANCELLED
                                              : OUTCOME_FAILED,
         .latency_ns = clock_ns() - client->intended_ns,
-        .start_delay_ns = started_ns - client->intended_ns,
+        .start_delay_ns =
+            g->plan->load.model == PLAN_OPEN ? started_ns - client->intended_ns : START_DELAY_NONE,
         .bytes_sent = flow->bytes_sent,
         .bytes_received = flow->bytes_received,
     };
@@ -138,7 +151,9 @@ static void iteration_main(void *arg)
     }
     count_end(client, &flow, error, started_ns);
     load_lane_arena_back(g->lane, flow.arena);
-    group_iteration_over(client, started_ns, &flow.rng);
+    if (client->http)
+        fiber_deep(end_connections, client);
+    load_group_iteration_over(client, started_ns, &flow.rng);
 }
 
 int iteration_spawn(struct load_client *client, int64_t intended_ns)
@@ -147,7 +162,7 @@ int iteration_spawn(struct load_client *client, int64_t intended_ns)
 
     client->intended_ns = intended_ns;
     client->started++;
-    int error = lane_spawn(l->lane, &l->fibers, iteration_main, client);
+    int error = lane_spawn(l->lane, &client->group->fibers, iteration_main, client);
     if (error)
         client->started--;
     return error;

@@ -2,11 +2,12 @@
  *
  * The main thread drives it and never blocks on a lane: every call below returns at once, and
  * load_status says how far the lanes are. Order: load_new, load_prepare, (ready) load_begin, then
- * load_collect once per interval, (drained) a last load_collect, load_free.
+ * load_collect once per interval, (drained) a last load_collect, load_finish, load_free.
  */
 #ifndef SHOAL_CORE_LOAD_RUN_H
 #define SHOAL_CORE_LOAD_RUN_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,8 +28,8 @@ struct load_options {
     unsigned lanes;
     uint64_t seed;
     uint8_t run_id[RUN_ID_SIZE];
-    uint32_t segment, segments; /* from 0; 0 segments mean 1 */
-    int64_t elapsed_ns;         /* of the load before this process, on resume */
+    uint32_t segment, segments;        /* from 0; 0 segments mean 1 */
+    int64_t elapsed_ns;                /* of the load before this process, on resume */
     const struct series_table *series; /* from load_series */
 };
 
@@ -55,9 +56,9 @@ enum load_phase { LOAD_PREPARING, LOAD_READY, LOAD_FAILED, LOAD_RUNNING, LOAD_DR
 
 struct load_status {
     enum load_phase phase;
-    struct failure failure;   /* LOAD_FAILED: why a fleet did not start */
-    const char *scenario;     /* whose */
-    int broken;               /* a SHOAL_E_ code of ours (state, memory): stop with status 5 */
+    struct failure failure; /* LOAD_FAILED: why a fleet did not start */
+    const char *scenario;   /* whose */
+    int broken;             /* a SHOAL_E_ code of ours (state, memory): stop with status 5 */
     char broken_text[LOAD_TEXT_MAX];
 };
 
@@ -78,7 +79,7 @@ bool load_steady_window(const struct plan *plan, int64_t *from_ns, int64_t *to_n
 /* The longest planned end of all scenarios; CLOCK_NEVER when one only counts iterations. */
 int64_t load_planned_ns(const struct plan *plan);
 
-/* Planned iterations over all scenarios of this segment; 0 when one is bounded by time only. */
+/* Planned iterations over all scenarios; 0 when one is bounded by time only. */
 uint64_t load_planned_iterations(const struct plan *plan);
 
 struct load_totals {
@@ -86,7 +87,8 @@ struct load_totals {
     struct store_stats store;
     enum fiber_guard guard;
 };
-/* After LOAD_DRAINED. */
-void load_totals(struct load_run *run, struct load_totals *out);
+/* Closes the clients' connections and joins the lanes: after LOAD_DRAINED or LOAD_FAILED, and after
+ * the last interval was collected. */
+void load_finish(struct load_run *run, struct load_totals *out);
 
 #endif

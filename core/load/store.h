@@ -17,9 +17,10 @@
 struct client_store;
 struct simulator;
 
-/* How clients are split. Partition of a client = client mod partitions (plan.h); segment I of N plays
- * the partitions p with p mod N = I; the j-th of those lies in shard j mod shards; lane of a shard =
- * shard mod lanes. So state, segments and lanes split alike, and only the lanes may change later. */
+/* How clients are split. Partition of a client = client mod partitions (plan.h); segment I of N
+ * plays the partitions p with p mod N = I; the j-th of those lies in shard j mod shards; lane of a
+ * shard = shard mod lanes. So state, segments and lanes split alike, and only the lanes may change
+ * later. */
 struct client_layout {
     uint32_t partitions, segment, segments, shards, lanes;
 };
