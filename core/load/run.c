@@ -20,7 +20,7 @@ struct scenario_run {
     struct client_layout layout;
 };
 
-struct lane_run {
+struct lane_thread {
     struct load_run *run;
     struct load_lane load;
     struct load_group *groups; /* one per scenario */
@@ -35,7 +35,7 @@ struct load_run {
     size_t scenario_count;
     struct names *names;
     struct names_host *hosts;
-    struct lane_run *lanes;
+    struct lane_thread *lanes;
     struct fiber_group preparing; /* of lane 0 */
     pthread_mutex_t lock;         /* of what follows: changes of phase and the one broken state */
     pthread_cond_t changed;
@@ -210,7 +210,7 @@ static int make_lanes(struct load_run *run)
     if (!run->lanes)
         return SHOAL_E_NOMEM;
     for (unsigned i = 0; i < run->options.lanes; i++) {
-        struct lane_run *l = &run->lanes[i];
+        struct lane_thread *l = &run->lanes[i];
         l->run = run;
         l->load = (struct load_lane){.index = i,
                                      .drained = lane_drained,
@@ -264,7 +264,7 @@ static void record_lag(void *arg, int64_t late_ns)
     meter_lag(arg, late_ns);
 }
 
-static void lane_up(struct lane_run *l)
+static void lane_up(struct lane_thread *l)
 {
     struct load_run *run = l->run;
 
@@ -274,7 +274,7 @@ static void lane_up(struct lane_run *l)
     pthread_mutex_unlock(&run->lock);
 }
 
-static void init_groups(struct lane_run *l)
+static void init_groups(struct lane_thread *l)
 {
     struct load_run *run = l->run;
 
@@ -299,7 +299,7 @@ static void init_groups(struct lane_run *l)
 
 static void *lane_main(void *arg)
 {
-    struct lane_run *l = arg;
+    struct lane_thread *l = arg;
 
     if (lane_new(&l->load.lane, &(struct lane_options){.index = (int)l->load.index}) ||
         http_net_new(&l->load.net, l->load.lane, l->run->names))
@@ -315,7 +315,7 @@ static void *lane_main(void *arg)
 static void start_lanes(struct load_run *run)
 {
     for (unsigned i = 0; i < run->options.lanes; i++) {
-        struct lane_run *l = &run->lanes[i];
+        struct lane_thread *l = &run->lanes[i];
         if (pthread_create(&l->thread, NULL, lane_main, l))
             die("a thread for lane %u could not be had", i);
         l->started = true;
@@ -327,7 +327,7 @@ static void start_lanes(struct load_run *run)
 }
 
 /* The queue between main thread and lane holds few posts at a time, so full means lost control. */
-static void post(struct lane_run *l, lane_fn fn, void *arg)
+static void post(struct lane_thread *l, lane_fn fn, void *arg)
 {
     if (lane_post(l->load.lane, fn, arg))
         die("lane %u does not take messages any more", l->load.index);
@@ -426,7 +426,7 @@ void load_prepare(struct load_run *run)
 
 static void begin_post(void *arg)
 {
-    struct lane_run *l = arg;
+    struct lane_thread *l = arg;
     struct load_run *run = l->run;
 
     for (size_t i = 0; i < run->scenario_count; i++)
@@ -444,7 +444,7 @@ void load_begin(struct load_run *run, int64_t zero_ns)
 
 static void stop_post(void *arg)
 {
-    struct lane_run *l = arg;
+    struct lane_thread *l = arg;
 
     for (size_t i = 0; i < l->run->scenario_count; i++)
         load_group_stop(&l->groups[i]);
@@ -452,7 +452,7 @@ static void stop_post(void *arg)
 
 static void cancel_post(void *arg)
 {
-    struct lane_run *l = arg;
+    struct lane_thread *l = arg;
 
     if (l->load.index == 0)
         group_cancel(&l->run->preparing);
@@ -474,7 +474,7 @@ void load_cancel(struct load_run *run)
 
 static void publish_post(void *arg)
 {
-    struct lane_run *l = arg;
+    struct lane_thread *l = arg;
 
     atomic_store(&l->published, meter_publish(l->load.meter));
 }
@@ -522,7 +522,7 @@ static void add_http_stats(struct http_stats *sum, const struct http_stats *s)
 
 static void end_post(void *arg)
 {
-    struct lane_run *l = arg;
+    struct lane_thread *l = arg;
     struct http_stats stats;
 
     http_net_stats(l->load.net, &stats);

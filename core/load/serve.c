@@ -231,6 +231,11 @@ static const void *read_sets(struct server *s)
     return values;
 }
 
+static void end_now(void *arg)
+{
+    end(arg);
+}
+
 static void watch_for_the_end(struct server *s)
 {
     uv_loop_t *loop = lane_loop(s->lane);
@@ -246,7 +251,7 @@ static void watch_for_the_end(struct server *s)
         s->leash.data = s;
         uv_poll_start(&s->leash, UV_READABLE, on_leash);
     } else {
-        end(s); /* a file or /dev/null: nothing that could be waited for, so its end is now */
+        lane_post(s->lane, end_now, s); /* a file or /dev/null: nothing to wait for */
     }
 }
 
@@ -276,9 +281,9 @@ static int open_listener(struct server *s, char base_url[64])
 
 static int prepare_folder(const char *folder)
 {
-    if (!folder || (mkdir(folder, 0777) != 0 && errno == EEXIST && access(folder, W_OK) == 0))
+    if (!folder)
         return EXIT_HELD;
-    if (access(folder, W_OK) == 0)
+    if ((mkdir(folder, 0777) == 0 || errno == EEXIST) && access(folder, W_OK | X_OK) == 0)
         return EXIT_HELD;
     log_line("the folder %s cannot be written: %s", folder, strerror(errno));
     return EXIT_OURS;
@@ -308,6 +313,14 @@ static int start(struct server *s)
     return EXIT_HELD;
 }
 
+static void give_up(void *arg)
+{
+    struct server *s = arg;
+    if (s->listener)
+        listener_free(s->listener);
+    lane_stop(s->lane);
+}
+
 static bool balanced(struct slice ledger)
 {
     cJSON *tree = NULL;
@@ -328,14 +341,10 @@ int serve_run(const struct serve_options *options)
         return EXIT_OURS;
     }
     s.status = start(&s);
-    if (s.status == EXIT_HELD) {
+    if (s.status == EXIT_HELD)
         watch_for_the_end(&s);
-    } else if (s.listener) {
-        listener_free(s.listener);
-        lane_stop(s.lane);
-    } else {
-        lane_stop(s.lane);
-    }
+    else
+        lane_post(s.lane, give_up, &s);
     lane_run(s.lane);
     lane_free(s.lane);
     if (s.status == EXIT_HELD) {
