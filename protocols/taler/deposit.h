@@ -2,7 +2,7 @@
  * Conventions of writers and readers as in wire.h. Reference: section 5.
  *
  * What all coins of a deposit share is struct taler_deposit_terms; the signed statements are filled
- * from it by the two functions below, so that wallet and exchange sign and verify the same bytes.
+ * from it by the functions below, so that wallet and exchange sign and verify the same bytes.
  */
 #ifndef SHOAL_PROTOCOLS_TALER_DEPOSIT_H
 #define SHOAL_PROTOCOLS_TALER_DEPOSIT_H

@@ -3,10 +3,10 @@
  *
  * Both shapes are read: flat denoms[] and grouped denominations[]. Where both are there, the
  * grouped ones count and each flat one must be among them, unchanged. Verified, always: the master
- * key's signature over each denomination (1025) and signing key (1024), and the signing key's
- * signature over the set (1035), whose hash is either the XOR of all denom_pub_hash
- * (denominations_sig) or SHA-512 over all master_sig in order (exchange_sig). Reference: sections 4
- * and 5.
+ * key's signature over each denomination (1025), signing key (1024) and plain account (1030), and
+ * the signing key's signature over the set (1035), whose hash is either the XOR of all
+ * denom_pub_hash (denominations_sig) or SHA-512 over all master_sig in order (exchange_sig).
+ * Reference: sections 4 and 5.
  *
  * Reading 1 MB takes some 0.1 s: do it on the thread pool. A keyset is read by any number of
  * threads at once; pointers into it live as long as it does.
@@ -26,8 +26,8 @@ struct taler_denom {
     enum taler_cipher cipher;
     uint32_t age_mask;            /* 0: no age restriction */
     bool lost;                    /* the exchange says it lost the private key */
-    bool selectable;              /* RSA, no age mask, not lost: what a wallet may withdraw */
-    struct taler_rsa_public *rsa; /* NULL for CS */
+    bool selectable;              /* RSA of a size we take, no age mask, not lost */
+    struct taler_rsa_public *rsa; /* NULL for CS, and for a key rsa.h refuses */
     uint64_t start_s, expire_withdraw_s, expire_deposit_s, expire_legal_s;
     struct taler_amount value, fee_withdraw, fee_deposit, fee_refresh, fee_refund;
     struct taler_amount cost; /* value + fee_withdraw: what a reserve pays */

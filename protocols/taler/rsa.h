@@ -17,16 +17,16 @@
 
 struct taler_rsa_public;
 
-/* NULL when `encoded` is no RSA key of TALER_RSA_BITS_MIN..MAX with an odd n and an odd e of at
- * least 3 and at most 4 bytes. Free with taler_rsa_public_free. */
+/* NULL when `encoded` is no RSA key of TALER_RSA_BITS_MIN..MAX with an odd e of at least 3 and at
+ * most 4 bytes, or when n has a factor below 1000: such a key could make coins traceable, and
+ * looking once at the key spares a gcd per coin. Free with taler_rsa_public_free. */
 struct taler_rsa_public *taler_rsa_public_new(struct slice encoded);
 void taler_rsa_public_free(struct taler_rsa_public *key);
 /* The encoding it was made from; lives as long as the key. */
 struct slice taler_rsa_public_encoded(const struct taler_rsa_public *key);
 size_t taler_rsa_public_size(const struct taler_rsa_public *key); /* bytes of n */
 
-/* Full-domain hash of a coin's hash. SHOAL_E_BAD_INPUT when it is not coprime to n, which only a
- * key made to track coins does. */
+/* Full-domain hash of a coin's hash. SHOAL_E_BAD_INPUT when it is zero, which does not happen. */
 int taler_rsa_fdh(struct taler_rsa_value *out, const struct taler_rsa_public *key,
                   const struct taler_hash *message) TALER_CHECKED;
 
@@ -36,7 +36,7 @@ struct taler_rsa_blinding {
     struct taler_rsa_value fdh, r;
 };
 
-/* SHOAL_E_BAD_INPUT for a bad key, as above. */
+/* SHOAL_E_BAD_INPUT when r has no inverse: a bad key. */
 int taler_rsa_blind(struct taler_rsa_value *blinded, struct taler_rsa_blinding *blinding,
                     const struct taler_rsa_public *key, const uint8_t bks[TALER_BKS_SIZE],
                     const struct taler_hash *message) TALER_CHECKED;

@@ -21,7 +21,10 @@
     X(CONFIRM_V17, 1033, 344, 17, 23) /* exchange, once per batch; began within 17 */ \
     X(KEYSET, 1035, 80, 14, 23)       /* exchange */                                  \
     X(DENOM, 1025, 280, 14, 23)       /* master */                                    \
-    X(SIGNKEY, 1024, 64, 14, 23)      /* master */
+    X(SIGNKEY, 1024, 64, 14, 23)      /* master */                                    \
+    X(WIRE_FEE, 1028, 136, 14, 23)    /* master */                                    \
+    X(ACCOUNT_V14, 1030, 40, 14, 14)  /* master */                                    \
+    X(ACCOUNT_V15, 1030, 232, 15, 23) /* master */
 
 enum taler_layout {
 #define TALER_LAYOUT_ENUM(id, purpose, size, first, last) TALER_##id,
@@ -68,6 +71,15 @@ struct taler_statement {
             uint64_t start_s, expire_s, end_s;
             struct taler_pub key;
         } signkey;
+        struct {
+            struct taler_hash h_method; /* SHA-512 of the method with its NUL */
+            uint64_t start_s, end_s;
+            struct taler_amount wire_fee, closing_fee;
+        } wire_fee;
+        struct {
+            struct taler_short_hash h_payto;
+            struct taler_hash h_conversion, h_credit, h_debit; /* V15 only */
+        } account;
     };
 };
 

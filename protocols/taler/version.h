@@ -35,6 +35,7 @@ struct taler_protocol {
     bool merchant_sig;    /* batch-deposit carries merchant_sig (all zero is accepted) */
     bool last_origin;     /* GET /reserves/$PUB has last_origin */
     enum taler_layout deposit_layout; /* of 1201 */
+    enum taler_layout account_layout; /* of 1030 */
     enum taler_variant
         confirm;               /* 1033. OLD: exchange_sigs[], one per coin; NEW: one exchange_sig */
     enum taler_variant keyset; /* 1035. OLD: denominations_sig, XOR; NEW: exchange_sig, SHA-512 */

@@ -17,6 +17,7 @@
 
 struct taler_account {
     char payto_uri[TALER_PAYTO_MAX];
+    bool restricted; /* has a conversion URL or restrictions, whose hashing we do not know */
     struct taler_sig master_sig;
 };
 
@@ -33,6 +34,14 @@ struct taler_wire { /* more than the maximum: the first ones are kept */
     struct taler_account accounts[TALER_ACCOUNTS_MAX];
     struct taler_wire_fee fees[TALER_WIRE_FEES_MAX];
 };
+
+/* The master's signature over an account that is not `restricted` (one that is does not verify),
+ * and over a wire fee; the latter is only made, not checked: wallets do not pay it. */
+void taler_account_sign(struct taler_account *a, const struct taler_key *master,
+                        const struct taler_protocol *protocol);
+bool taler_account_verify(const struct taler_account *a, const struct taler_pub *master,
+                          const struct taler_protocol *protocol) TALER_CHECKED;
+void taler_wire_fee_sign(struct taler_wire_fee *f, const struct taler_key *master);
 
 /* GET /wire */
 void taler_wire_write(struct buf *out, const struct taler_wire *w);
