@@ -17,8 +17,7 @@
 #define HTTP_CONNECTING_MAX 64
 #define HTTP_PER_MULTI 32
 #define HTTP_SHARED_PER_MULTI UINT32_MAX /* one handle for all clients of the lane */
-#define HTTP_HEADER_LINES_MAX 256
-#define HTTP_BUFFER_KEEP (64u << 10) /* a pooled handle keeps buffers up to this size */
+#define HTTP_BUFFER_KEEP (64u << 10)     /* a pooled handle keeps buffers up to this size */
 
 struct http_origin {
     bool https;
@@ -61,8 +60,9 @@ struct http_link {
     uint32_t active;  /* transfers under way */
     uint32_t requests;
     int first_fd;
+    uint64_t alias;
     struct curl_slist connect_to;
-    char connect_text[48]; /* "::ALIAS:PORT" */
+    char text[48]; /* "::ALIAS:PORT" for connect_to, or "http://ALIAS:PORT" as the proxy's name */
 };
 
 struct http_client {
@@ -110,36 +110,38 @@ struct http_net {
     struct http_stats stats;
 };
 
-enum http_verb { HTTP_VERB_NONE, HTTP_VERB_GET, HTTP_VERB_HEAD, HTTP_VERB_BODY, HTTP_VERB_OTHER };
+enum http_verb { HTTP_VERB_NONE, HTTP_VERB_GET, HTTP_VERB_HEAD, HTTP_VERB_BODY };
 
 struct http_easy {
     struct http_easy *next;
     CURL *curl;
     struct http_route *route;
-    enum http_verb verb; /* as set on the handle */
-    bool resolve_set, forbid_set, custom_set, timeout_set;
-    struct buf head, body;
+
+    /* What is set on the handle beyond what every transfer of the route sets. */
+    enum http_verb verb;
+    bool custom, forbid, timeout;
     struct curl_slist *resolve;
     CURLSH *sessions;
-    uint64_t cert_client; /* whose client certificate is set */
+    uint64_t link_alias; /* whose alias as the proxy's name, and whose certificate */
 
     /* One transfer. */
     struct http_link *link;
     struct http_response *response;
     struct arena *arena;
     struct fiber_wait wait;
+    struct buf head, body;
     size_t reply_max;
-    int64_t hop_ns, opened_ns, connected_ns, head_ns;
-    uint32_t header_lines;
+    int64_t opened_ns, connected_ns, head_ns;
     int socket_errno; /* why we could not open a socket */
-    uint8_t prereqs;
-    bool running, permit, opened, connected, too_large, bad_head, in_body, was_kept;
+    uint8_t starts;   /* how often the request was about to be sent */
+    bool running, permit, opened, too_large, bad_head, in_body;
     char error_text[CURL_ERROR_SIZE];
 };
 
 /* http_net.c */
 int http_multi_assign(struct http_client *client, const struct http_options *options);
 void http_multi_release(struct http_client *client);
+int http_multi_start(struct http_easy *easy);
 void http_multi_settle(struct http_multi *multi); /* after every entry into libcurl */
 void http_link_shut(struct http_net *net, struct http_link *link);
 void http_link_forget(struct http_net *net, struct http_link *link);
@@ -159,6 +161,9 @@ int http_resolve_list(struct http_easy *easy);
 struct http_easy *http_easy_take(struct http_route *route);
 void http_easy_give(struct http_easy *easy);
 void http_easy_free(struct http_easy *easy);
+int http_easy_aim(struct http_easy *easy,
+                  struct http_link *link);   /* alias, certificate, sessions */
+void http_easy_done(struct http_easy *easy); /* undo what only one transfer has */
 
 /* http_call.c */
 void http_finished(struct http_easy *easy, CURLcode code);
@@ -166,9 +171,10 @@ void http_finished(struct http_easy *easy, CURLcode code);
 /* http_reply.c: libcurl's callbacks while a reply arrives, and what is made of it. */
 size_t http_on_header(char *data, size_t size, size_t count, void *arg);
 size_t http_on_body(char *data, size_t size, size_t count, void *arg);
+void http_reply_times(struct http_easy *easy);
 void http_reply_fill(struct http_easy *easy);
 
-/* http_errors.c */
+/* http_errors.c: a SHOAL_E_ code for why a transfer ended without a whole reply. */
 int http_error_of(const struct http_easy *easy, CURLcode code);
 
 /* http_target.c: http or https, a host and a port. false when `url` is not such. */

@@ -44,3 +44,13 @@ CURLcode tls_trust_apply(CURL *curl, void *ssl_ctx, void *trust)
     SSL_CTX_set1_cert_store(ssl_ctx, ((struct tls_trust *)trust)->store);
     return CURLE_OK;
 }
+
+void tls_count_session(CURL *curl, uint64_t *full, uint64_t *resumed)
+{
+    struct curl_tlssessioninfo *info = NULL;
+    if (curl_easy_getinfo(curl, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
+        info->backend != CURLSSLBACKEND_OPENSSL || !info->internals) {
+        return;
+    }
+    ++*(SSL_session_reused(info->internals) ? resumed : full);
+}

@@ -6,17 +6,19 @@
 #define SHOAL_CORE_NET_TLS_H
 
 #include <curl/curl.h>
+#include <stdint.h>
 
 struct tls_trust;
 
-#define TLS_WHY_MAX 160
-
 /* The system's anchors and those of `ca_file` (NULL: none). NULL with *why when it cannot be read.
- * Costs some 20 ms: once per target, off the hot path. */
+ * The system's are read one by one when a certificate names them, and then kept. */
 struct tls_trust *tls_trust_new(const char *ca_file, const char **why);
 void tls_trust_free(struct tls_trust *trust);
 
 /* CURLOPT_SSL_CTX_FUNCTION with the trust as CURLOPT_SSL_CTX_DATA. */
 CURLcode tls_trust_apply(CURL *curl, void *ssl_ctx, void *trust);
+
+/* For a handle whose TLS connection was just made: counts it as a full or a resumed handshake. */
+void tls_count_session(CURL *curl, uint64_t *full, uint64_t *resumed);
 
 #endif
