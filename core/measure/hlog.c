@@ -209,7 +209,7 @@ static bool read_geometry(const uint8_t header[HEADER_SIZE], struct geometry *g)
 }
 
 /* false: above what 63 bits hold. */
-static bool bucket_of(const struct geometry *g, int64_t index, int64_t *lowest, int64_t *width)
+static bool lowest_of(const struct geometry *g, int64_t index, int64_t *lowest)
 {
     int64_t half = INT64_C(1) << g->half_bits;
     int64_t octave = (index >> g->half_bits) - 1;
@@ -221,22 +221,27 @@ static bool bucket_of(const struct geometry *g, int64_t index, int64_t *lowest, 
     if (octave + g->unit + g->half_bits > 60)
         return false;
     *lowest = sub << (octave + g->unit);
-    *width = INT64_C(1) << (octave + g->unit);
     return true;
 }
 
-/* All that is known of the extremes is their bucket; its far ends are what other tools say, too. */
-static void widen(struct histogram *h, int64_t lowest, int64_t highest)
+/* As other tools add a coarser histogram to a finer one: all counts go where the bucket's lowest
+ * value belongs. The extremes are the far ends of our buckets, the sum is of their middles. */
+static void add_bucket(struct histogram *h, int64_t value, uint64_t count)
 {
+    int index = histogram_index(value < HISTOGRAM_MAX_NS ? value : HISTOGRAM_MAX_NS);
+    int64_t lowest = histogram_lowest(index), highest = histogram_highest(index);
+    if (highest > HISTOGRAM_MAX_NS)
+        highest = HISTOGRAM_MAX_NS;
+    histogram_record_many(h, lowest + (highest - lowest) / 2, count);
     if (lowest < h->min_ns)
         h->min_ns = lowest;
     if (highest > h->max_ns)
-        h->max_ns = highest < HISTOGRAM_MAX_NS ? highest : HISTOGRAM_MAX_NS;
+        h->max_ns = highest;
 }
 
 static int add_counts(const struct geometry *g, struct slice counts, struct histogram *into)
 {
-    int64_t index = 0, value, lowest, width;
+    int64_t index = 0, value, lowest;
     while (counts.len > 0) {
         if (!get_varint(&counts, &value) || index > PAYLOAD_MAX)
             return SHOAL_E_CORRUPT;
@@ -246,10 +251,9 @@ static int add_counts(const struct geometry *g, struct slice counts, struct hist
             index += value == 0 ? 1 : -value;
             continue;
         }
-        if (!bucket_of(g, index++, &lowest, &width))
+        if (!lowest_of(g, index++, &lowest))
             return SHOAL_E_CORRUPT;
-        histogram_record_many(into, lowest + (width - 1) / 2, (uint64_t)value);
-        widen(into, lowest, lowest + width - 1);
+        add_bucket(into, lowest, (uint64_t)value);
     }
     return 0;
 }
@@ -290,9 +294,9 @@ static int decode_packed(struct slice packed, struct histogram *into)
     struct buf payload = {0};
     struct geometry g;
     int err = inflate_all(slice_of(packed.data + PREFIX_SIZE, packed.len - PREFIX_SIZE), &payload);
-    if (!err &&
-        (payload.len < HEADER_SIZE || get_u32be(payload.data + 4) != payload.len - HEADER_SIZE ||
-         !read_geometry(payload.data, &g)))
+    /* The length in the header is not compared: old writers count the header in, newer ones do
+     * not, and zlib's own checksum has covered every byte. */
+    if (!err && (payload.len < HEADER_SIZE || !read_geometry(payload.data, &g)))
         err = SHOAL_E_CORRUPT;
     if (!err)
         err = add_counts(&g, slice_of(payload.data + HEADER_SIZE, payload.len - HEADER_SIZE), into);

@@ -36,7 +36,8 @@ void hlog_line(struct hlog_writer *w, struct buf *out, const char *tag, struct h
 void hlog_encode(struct hlog_writer *w, struct buf *out, const struct histogram *h);
 
 /* One encoded histogram added to `into`: SHOAL_E_CORRUPT when it is not one. Other lowest values
- * and digits than ours are read as well; a value then falls into our bucket of its middle. */
+ * and digits than ours are read as well: all of a bucket goes where its lowest value belongs, as
+ * other tools add a coarser histogram. `into` must be wide. */
 int hlog_decode(struct slice base64, struct histogram *into);
 
 /* One line of a log: 1 a histogram, 0 a comment, legend or empty line, SHOAL_E_CORRUPT else. */
