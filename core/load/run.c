@@ -78,7 +78,7 @@ static void lane_drained(struct load_lane *l)
     struct load_run *run = l->arg;
 
     pthread_mutex_lock(&run->lock);
-    if (++run->lanes_drained == run->options.lanes)
+    if (++run->lanes_drained == run->options.lanes && run->status.phase == LOAD_RUNNING)
         run->status.phase = LOAD_DRAINED;
     pthread_mutex_unlock(&run->lock);
 }

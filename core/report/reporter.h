@@ -42,6 +42,14 @@ int reporter_new(struct reporter **out, const struct reporter_options *options);
  * `gap` line. CORRUPT when the files are not ours; a cut last line is not an error. */
 int reporter_resume(struct reporter **out, const struct reporter_options *options);
 
+/* Moves the start to now: what was measured while preparing counts, its time does not. Called once,
+ * right before the load begins (options.start_ns is only a first value). On a resumed run the load's
+ * time goes on from reporter_elapsed. */
+void reporter_begin(struct reporter *r, int64_t start_ns, int64_t start_wall_us);
+
+/* Nanoseconds of the load that earlier parts of the run have behind them; 0 without resume. */
+int64_t reporter_elapsed(const struct reporter *r);
+
 /* `shoal report DIR`: totals from the files alone. The series are those the files name. */
 int reporter_load(struct reporter **out, struct run_folder *folder);
 
