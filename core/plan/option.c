@@ -15,8 +15,8 @@ static void join(char out[PLAN_PATH_MAX], const char *path, const char *key)
     snprintf(out, PLAN_PATH_MAX, "%s%s%s", path, *path ? "." : "", key);
 }
 
-/* Where a default stands: JSON, except for the types that are texts anyway ("23" is a string). */
-static cJSON *default_json(const struct option *o)
+/* JSON, except for the types that are texts anyway ("23" is a string). */
+cJSON *option_default_json(const struct option *o)
 {
     bool text = o->type == OPTION_STRING || o->type == OPTION_SECRET || o->type == OPTION_URL ||
                 o->type == OPTION_PATH || o->type == OPTION_ENUM || o->type == OPTION_AMOUNT;
@@ -89,7 +89,7 @@ static void bind_option(struct option_binder *binder, const struct option *o, co
         return;
     }
     if (!given && o->default_text)
-        given = standard = default_json(o);
+        given = standard = option_default_json(o);
     struct option_value v = {binder, o, given, whole, (char *)out + o->offset, NULL};
     if (o->type == OPTION_TABLE)
         bind_nested(&v);

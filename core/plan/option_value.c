@@ -200,11 +200,12 @@ static bool bind_url(struct option_value *v)
     bool embedded = (v->option->flags & OPTION_EMBEDDED) && option_is_embedded(text);
     const char *fault = embedded ? NULL : url_fault(text);
     if (fault) {
-        bool shown = cJSON_IsString(v->json) && !strchr(text, '@');
+        char *shown = strchr(text, '@') ? NULL : cJSON_PrintUnformatted(v->json);
         plan_error(v->binder->errors, v->path, NULL,
                    "%.200s is not a base URL: %s; write it as \"http://localhost:8081/\"%s",
-                   shown ? text : "the value", fault,
+                   shown ? shown : "the value", fault,
                    v->option->flags & OPTION_EMBEDDED ? " or \"embedded\"" : "");
+        cJSON_free(shown);
         return false;
     }
     put_text(v, text);

@@ -29,6 +29,9 @@ bool option_value_in_range(const struct option_value *v, double number);
 /* What a default or an argument of --set says: JSON if it parses, else a string. */
 cJSON *option_json_of_text(const char *text);
 
+/* The default as a value; the option has one. */
+cJSON *option_default_json(const struct option *o);
+
 /* "EUR:5.01": 0 or SHOAL_E_BAD_INPUT. Units of 1e-8 saturate at UINT64_MAX; digits behind the point
  * as written. */
 struct option_amount {

@@ -133,6 +133,8 @@ struct plan {
     } dns;
     struct plan_tls tls; /* scenarios already hold what they inherit */
     const char *proxy;   /* "http://host:port"; NULL: none */
+    int steady;          /* 0: "auto" */
+    const char *schema;  /* "$schema", for editors */
     int64_t sync_ns;     /* state is synced to the disk so often; 0: never */
     struct arena *arena; /* owns all of the above */
     cJSON *resolved;     /* what plan_write writes */
