@@ -50,7 +50,7 @@ static cJSON *parse(const char *text)
 static cJSON *reference(const char *name)
 {
     cJSON *json = cJSON_CreateObject();
-    char target[64];
+    char target[96];
     snprintf(target, sizeof target, "#/$defs/%s", name);
     cJSON_AddStringToObject(json, "$ref", target);
     return json;
@@ -233,9 +233,10 @@ void describe_schema(struct buf *out, const struct plan_catalog *catalog)
     cJSON *plan = table_schema(&plan_table);
     if (catalog->count > 0)
         add_simulators(plan, catalog);
-    while (plan->child)
-        cJSON_AddItemToObject(schema, plan->child->string,
-                              cJSON_DetachItemViaPointer(plan, plan->child));
+    for (cJSON *item; (item = plan->child) != NULL;) {
+        cJSON_DetachItemViaPointer(plan, item);
+        cJSON_AddItemToObject(schema, item->string, item);
+    }
     cJSON_Delete(plan);
     cJSON *defs = cJSON_AddObjectToObject(schema, "$defs");
     for (size_t i = 0; i < sizeof definitions / sizeof definitions[0]; i++)
