@@ -72,6 +72,7 @@ struct verify {
     const struct verify_options *options;
     int fd;
     size_t file_size, page_size, pages; /* pages: last page + 1 */
+    size_t transaction;                 /* the last one */
     uint8_t *used;                      /* a bit per page */
     bool of_records;                    /* which tree is walked */
     struct {
@@ -108,20 +109,35 @@ static int read_at(struct verify *v, void *out, size_t size, size_t offset)
     return n == (ssize_t)size ? 0 : wrong(v, n < 0 ? strerror(errno) : "it is cut short");
 }
 
-/* The list of free pages that one record of the free tree holds: a count and as many numbers. */
+/* The list of free pages that one record of the free tree holds: a count and as many numbers, from
+ * large to small. */
 static int claim_free(struct verify *v, const uint8_t *data, size_t len)
 {
-    size_t count = 0, page = 0;
+    size_t count = 0, page = 0, above = SIZE_MAX;
     if (len >= sizeof count)
         memcpy(&count, data, sizeof count);
     if (len < sizeof count || count > len / sizeof count - 1)
         return wrong(v, "a list of free pages is damaged");
     for (size_t i = 1; i <= count; i++) {
         memcpy(&page, data + i * sizeof page, sizeof page);
+        if (page >= above)
+            return wrong(v, "a list of free pages is damaged");
+        above = page;
         int rc = claim(v, page, 1);
         if (rc)
             return rc;
     }
+    return 0;
+}
+
+/* The key of a free list is the transaction that freed it. */
+static int check_free_key(struct verify *v, const uint8_t *key, size_t len)
+{
+    size_t transaction = 0;
+    if (len == sizeof transaction)
+        memcpy(&transaction, key, sizeof transaction);
+    if (transaction == 0 || transaction > v->transaction)
+        return wrong(v, "a list of free pages is damaged");
     return 0;
 }
 
@@ -135,13 +151,13 @@ static int check_big_value(struct verify *v, const uint8_t *data, size_t len)
     int rc = read_at(v, &header, HEADER_SIZE, number * v->page_size);
     if (rc)
         return rc;
+    size_t have = header.overflow_pages;
     size_t need = (HEADER_SIZE - 1 + len) / v->page_size + 1;
-    if ((header.kind & PAGE_KINDS) != PAGE_OVERFLOW || header.number != number ||
-        header.overflow_pages != need)
+    if ((header.kind & PAGE_KINDS) != PAGE_OVERFLOW || header.number != number || have < need)
         return wrong(v, "a large value's page is damaged");
-    rc = claim(v, number, need);
-    v->walk.overflows += need;
-    if (rc || (number + need) * v->page_size > v->file_size)
+    rc = claim(v, number, have);
+    v->walk.overflows += have;
+    if (rc || (number + have) * v->page_size > v->file_size)
         return rc ? rc : wrong(v, "it is cut short");
     if (v->of_records)
         return 0;
@@ -165,6 +181,17 @@ static int check_record_key(struct verify *v, const uint8_t *key, size_t len)
     return 0;
 }
 
+/* Bytes of a node in its page; LMDB keeps nodes at even offsets. */
+static size_t node_size(const struct node_header *h, bool leaf)
+{
+    size_t data = h->low | (size_t)h->high << 16;
+    if (!leaf)
+        data = 0;
+    else if (h->flags & NODE_BIG)
+        data = sizeof(size_t);
+    return (sizeof *h + h->key_size + data + 1) & ~(size_t)1;
+}
+
 static int check_leaf_node(struct verify *v, const uint8_t *node, size_t room)
 {
     struct node_header h;
@@ -176,11 +203,8 @@ static int check_leaf_node(struct verify *v, const uint8_t *node, size_t room)
         return wrong(v, "it is an LMDB file of another program");
     if (sizeof h + h.key_size + (big ? sizeof(size_t) : len) > room)
         return wrong(v, "a record lies outside its page");
-    int rc = 0;
-    if (v->of_records)
-        rc = check_record_key(v, key, h.key_size);
-    else if (h.key_size != sizeof(size_t))
-        rc = wrong(v, "a list of free pages is damaged");
+    int rc =
+        v->of_records ? check_record_key(v, key, h.key_size) : check_free_key(v, key, h.key_size);
     if (rc)
         return rc;
     v->walk.entries++;
@@ -210,7 +234,7 @@ static int check_nodes(struct verify *v, const uint8_t *page, const struct page_
 {
     size_t count = (h->lower - HEADER_SIZE) / 2;
     const uint8_t *before = NULL;
-    size_t before_len = 0;
+    size_t before_len = 0, nodes_size = 0;
     for (size_t i = 0; i < count; i++) {
         uint16_t at;
         struct node_header n;
@@ -236,8 +260,10 @@ static int check_nodes(struct verify *v, const uint8_t *page, const struct page_
                             : walk_page(v, child, depth - 1);
         if (rc)
             return rc;
+        nodes_size += node_size(&n, depth == 1);
     }
-    return 0;
+    /* Nodes fill the page's end without gaps; LMDB moves them on that account. */
+    return nodes_size == v->page_size - h->upper ? 0 : wrong(v, "its records overlap");
 }
 
 /* `depth` levels are left, so a leaf is expected at 1. One page of memory per level. */
@@ -324,6 +350,7 @@ static int check(struct verify *v)
     if (m->records.flags)
         return wrong(v, "it is an LMDB file of another program");
     v->pages = m->last_page + 1;
+    v->transaction = m->transaction;
     v->used = calloc(v->pages / 8 + 1, 1);
     if (!v->used)
         return SHOAL_E_NOMEM;
