@@ -17,14 +17,11 @@ static const struct cli_option *find_option(const struct command *command, const
 
 const char *cli_closest_option(const struct command *command, const char *name)
 {
-    const char *names[CLI_OPTIONS_MAX + 1];
-    size_t count = 0;
+    struct suggestion s = {.word = name};
 
-    for (const struct cli_option *o = command->options; o && o->name && count < CLI_OPTIONS_MAX;
-         o++)
-        names[count++] = o->name;
-    names[count] = NULL;
-    return suggest(name, names, count);
+    for (const struct cli_option *o = command->options; o && o->name; o++)
+        suggest_try(&s, o->name);
+    return s.best;
 }
 
 static int unknown_option(const struct command *command, const char *name)

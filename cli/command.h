@@ -28,7 +28,6 @@ struct cli_option {
     bool repeats;      /* may be given more than once */
 };
 
-#define CLI_OPTIONS_MAX 24 /* of one command */
 #define CLI_VALUES_MAX 256 /* of all repeated options and arguments together */
 
 struct cli_args;

@@ -22,15 +22,12 @@ static const struct command *find_command(const char *name)
 
 static int unknown_command(const char *name)
 {
-    const char *names[32];
-    size_t count = 0;
+    struct suggestion s = {.word = name};
 
-    for (const struct command *const *c = cli_commands; *c && count < 31; c++)
-        names[count++] = (*c)->name;
-    names[count] = NULL;
-    const char *closest = suggest(name, names, count);
-    if (closest)
-        log_line("there is no command %s; did you mean %s?", name, closest);
+    for (const struct command *const *c = cli_commands; *c; c++)
+        suggest_try(&s, (*c)->name);
+    if (s.best)
+        log_line("there is no command %s; did you mean %s?", name, s.best);
     else
         log_line("there is no command %s; `shoal help` lists them", name);
     return EXIT_INPUT;
