@@ -31,9 +31,8 @@ struct taler_deposit_coin {
     struct taler_short_hash h_age;
 };
 
-/* The coin's statement (1201) and the exchange's (1033). `h_wire` is taler_hash_wire of the terms,
- * computed once for all coins. `layout` is protocol->deposit_layout, and TALER_CONFIRM_V14 or V17.
- */
+/* The coin's statement (1201). `h_wire` is taler_hash_wire of the terms, computed once for all
+ * coins; `layout` is protocol->deposit_layout. */
 void taler_deposit_statement(struct taler_statement *out, enum taler_layout layout,
                              const struct taler_deposit_terms *terms,
                              const struct taler_hash *h_wire, const struct taler_deposit_coin *coin,

@@ -14,11 +14,6 @@ struct taler_rsa_private;
  * NULL: bits outside TALER_RSA_BITS_MIN..MAX, or OpenSSL failed. */
 struct taler_rsa_private *taler_rsa_private_generate(unsigned bits);
 
-/* `count` keys into keys[], made by `threads` threads (0: one). 0, or SHOAL_E_INTERNAL with none
- * made. The only function here that starts threads; they end before it returns. */
-int taler_rsa_private_generate_many(struct taler_rsa_private *keys[], size_t count, unsigned bits,
-                                    unsigned threads);
-
 /* PKCS#8 PEM, unencrypted. NULL: not an RSA private key with e = 65537. */
 struct taler_rsa_private *taler_rsa_private_from_pem(struct slice pem);
 /* Appends; 0 or SHOAL_E_INTERNAL. The text is secret. */
