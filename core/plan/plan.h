@@ -122,12 +122,28 @@ struct plan_hosts {
     size_t count;
 };
 
+#define PLAN_STANDINS_MAX 8
+#define PLAN_STANDIN_SETS_MAX 64 /* options of one stand-in */
+
+/* How a stand-in behind `embedded` is started: "key=value" for its --set. */
+struct plan_standin {
+    const char *system;
+    const char *sets[PLAN_STANDIN_SETS_MAX];
+    size_t set_count;
+};
+
+struct plan_standins {
+    struct plan_standin *items;
+    size_t count;
+};
+
 struct plan {
     const char *name;
     int64_t seed;
     int64_t lanes; /* 0: as many as there are processors */
     struct plan_scenarios scenarios;
     struct plan_hosts hosts;
+    struct plan_standins standins;
     struct {
         int64_t ttl_ns;
     } dns;
@@ -183,6 +199,10 @@ void plan_free(struct plan *plan); /* NULL is allowed */
 /* The plan as resolved, the same bytes for the same plan: every default filled in, secrets hidden
  * (references to the environment and to files are kept, so it can be run again). */
 void plan_write(const struct plan *plan, struct buf *out);
+
+/* The --set values for the stand-in of a system, in the plan's memory. Returns how many. */
+size_t plan_standin_sets(const struct plan *plan, const char *system,
+                         const char *out[PLAN_STANDIN_SETS_MAX]);
 
 /* Partitions: what lanes, segments and open arrivals split by. A client's is its number modulo
  * plan_partitions(clients); arrival k goes to partition k modulo that. */

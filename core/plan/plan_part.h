@@ -8,6 +8,7 @@
 extern const struct option_custom plan_connections_custom;
 extern const struct option_custom plan_purge_custom;
 extern const struct option_custom plan_hosts_custom;
+extern const struct option_custom plan_standins_custom;
 extern const struct option_custom plan_options_custom; /* the simulator's: any object, for now */
 extern const struct option_custom plan_no_list_custom, plan_no_object_custom; /* empty, for now */
 

@@ -122,6 +122,10 @@ static const struct option plan_options[] = {
      .help = "What is played, side by side"},
     {"hosts", OPTION_CUSTOM, PLAN(hosts), .custom = &plan_hosts_custom, .default_text = "{}",
      .help = "Addresses of names, used instead of asking DNS"},
+    {"standins", OPTION_CUSTOM, PLAN(standins), .custom = &plan_standins_custom,
+     .default_text = "{}",
+     .help = "Options of the stand-ins behind the value embedded, by system; `shoal describe "
+             "SYSTEM` shows them"},
     {"dns", OPTION_TABLE, PLAN(dns), .table = &dns_table, .help = "How names are resolved"},
     {"tls", OPTION_TABLE, PLAN(tls), .table = &tls_table,
      .help = "TLS of all scenarios, as far as they do not say otherwise"},
