@@ -4,7 +4,9 @@
 #ifndef SHOAL_CORE_FIBER_ANNOTATE_H
 #define SHOAL_CORE_FIBER_ANNOTATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
@@ -40,7 +42,43 @@ struct annotation {
     unsigned valgrind;
 };
 
-static inline void annotate_open(struct annotation *a, void *low, void *high)
+/* ThreadSanitizer's side of a stack takes it a millisecond to make, so it is made once per slot. */
+struct annotation_slots {
+#ifdef __SANITIZE_THREAD__
+    void **fibers;
+    size_t count;
+#endif
+    bool open;
+};
+
+/* The functions around a jump must be part of their caller: ThreadSanitizer notes entry and return
+ * of each function on the stack that is current then. */
+#define ANNOTATE_INLINE static inline __attribute__((always_inline))
+
+static inline bool annotate_pool_open(struct annotation_slots *slots, size_t count)
+{
+#ifdef __SANITIZE_THREAD__
+    slots->fibers = calloc(count, sizeof *slots->fibers);
+    slots->count = count;
+    slots->open = slots->fibers != NULL;
+#else
+    slots->open = true;
+#endif
+    return slots->open;
+}
+
+static inline void annotate_pool_close(struct annotation_slots *slots)
+{
+#ifdef __SANITIZE_THREAD__
+    for (size_t i = 0; i < slots->count && slots->fibers[i]; i++)
+        __tsan_destroy_fiber(slots->fibers[i]);
+    free(slots->fibers);
+#endif
+    slots->open = false;
+}
+
+static inline void annotate_open(struct annotation *a, struct annotation_slots *slots, size_t slot,
+                                 void *low, void *high)
 {
 #ifdef __SANITIZE_ADDRESS__
     /* The frames of the stack's last user never returned, so their marks are still there. */
@@ -50,7 +88,9 @@ static inline void annotate_open(struct annotation *a, void *low, void *high)
     __asan_unpoison_memory_region(low, a->size);
 #endif
 #ifdef __SANITIZE_THREAD__
-    a->fiber = __tsan_create_fiber(0);
+    if (!slots->fibers[slot])
+        slots->fibers[slot] = __tsan_create_fiber(0);
+    a->fiber = slots->fibers[slot];
 #endif
 #ifdef SHOAL_HAVE_VALGRIND
     a->valgrind = (unsigned)VALGRIND_STACK_REGISTER(low, high);
@@ -59,16 +99,13 @@ static inline void annotate_open(struct annotation *a, void *low, void *high)
 
 static inline void annotate_close(struct annotation *a)
 {
-#ifdef __SANITIZE_THREAD__
-    __tsan_destroy_fiber(a->fiber);
-#endif
 #ifdef SHOAL_HAVE_VALGRIND
     VALGRIND_STACK_DEREGISTER(a->valgrind);
 #endif
 }
 
 /* The thread's own stack, before a fiber is resumed. */
-static inline void annotate_thread(struct annotation *own)
+ANNOTATE_INLINE void annotate_thread(struct annotation *own)
 {
 #ifdef __SANITIZE_THREAD__
     own->fiber = __tsan_get_current_fiber();
@@ -76,7 +113,7 @@ static inline void annotate_thread(struct annotation *own)
 }
 
 /* Directly before a jump. `from` is NULL when that stack is never returned to. */
-static inline void annotate_leave(struct annotation *from, struct annotation *to)
+ANNOTATE_INLINE void annotate_leave(struct annotation *from, struct annotation *to)
 {
 #ifdef __SANITIZE_ADDRESS__
     __sanitizer_start_switch_fiber(from ? &from->fake : NULL, to->low, to->size);
@@ -87,7 +124,7 @@ static inline void annotate_leave(struct annotation *from, struct annotation *to
 }
 
 /* Directly after a jump came in on `self`; `from` learns its bounds if it is a thread's stack. */
-static inline void annotate_arrive(struct annotation *self, struct annotation *from)
+ANNOTATE_INLINE void annotate_arrive(struct annotation *self, struct annotation *from)
 {
 #ifdef __SANITIZE_ADDRESS__
     __sanitizer_finish_switch_fiber(self->fake, from ? &from->low : NULL,

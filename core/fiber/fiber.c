@@ -19,6 +19,7 @@ extern fcontext_t make_fcontext(void *stack_top, size_t size, void (*fn)(struct 
 
 struct fiber_pool {
     struct stacks stacks;
+    struct annotation_slots notes;
     size_t running;
     size_t task_size;
 };
@@ -71,7 +72,8 @@ static inline void to_lane(struct fiber *f, void *data)
     t->lane = back.from;
 }
 
-static void fiber_main(struct transfer first)
+/* It never returns, so ThreadSanitizer must not note that it was entered. */
+__attribute__((no_sanitize_thread)) static void fiber_main(struct transfer first)
 {
     struct fiber_thread *t = &this_thread;
     struct fiber *f = first.data;
@@ -162,7 +164,7 @@ struct fiber *fiber_new(struct fiber_pool *pool, fiber_fn fn, void *arg)
     struct fiber *f = (struct fiber *)(void *)self;
     struct annotation note;
 
-    annotate_open(&note, low, high);
+    annotate_open(&note, &pool->notes, slot, low, high);
     memset(task, 0, pool->task_size);
     *f = (struct fiber){.pool = pool,
                         .fn = fn,
@@ -187,11 +189,17 @@ struct fiber_pool *fiber_pool_new(const struct fiber_pool_options *options)
     if (stack_size < STACK_SIZE_MIN + pool->task_size)
         stack_size = STACK_SIZE_MIN + pool->task_size;
     if (!stacks_open(&pool->stacks, stack_size, max,
-                     options ? options->guard : FIBER_GUARD_MADVISE)) {
-        free(pool);
-        return NULL;
-    }
+                     options ? options->guard : FIBER_GUARD_MADVISE))
+        goto no_stacks;
+    if (!annotate_pool_open(&pool->notes, max))
+        goto no_notes;
     return pool;
+
+no_notes:
+    stacks_close(&pool->stacks);
+no_stacks:
+    free(pool);
+    return NULL;
 }
 
 void fiber_pool_free(struct fiber_pool *pool)
@@ -200,6 +208,7 @@ void fiber_pool_free(struct fiber_pool *pool)
         return;
     assert(pool->running == 0);
     stacks_close(&pool->stacks);
+    annotate_pool_close(&pool->notes);
     free(pool);
 }
 
