@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/util/clock.h"
@@ -25,7 +26,8 @@ struct embedded {
     char base[128];
 };
 
-/* --- the child's output ------------------------------------------------------------------------ */
+/* --- the child's output ------------------------------------------------------------------------
+ */
 
 /* Reads what there is, waiting until the deadline for something. 0, SHOAL_E_TIMEOUT, or
  * SHOAL_E_NOT_FOUND at its end. */
@@ -66,7 +68,8 @@ static bool take_ready(struct embedded *e)
     return true;
 }
 
-/* --- its process ------------------------------------------------------------------------------- */
+/* --- its process -------------------------------------------------------------------------------
+ */
 
 /* Its wait status; SHOAL_E_TIMEOUT when it had to be killed. Only our own child is ever signalled,
  * and it cannot be another's process, since we have not waited for it yet. */
@@ -133,7 +136,8 @@ static void add_last_words(char error[EMBEDDED_ERROR_MAX], const char *log)
         snprintf(error + used, EMBEDDED_ERROR_MAX - used, ": %s", last);
 }
 
-/* --- start ------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------
+ */
 
 struct plumbing {
     int leash[2], output[2], log;
@@ -201,8 +205,8 @@ static int spawn(pid_t *pid, const struct plumbing *p, const char *const args[])
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     union {
         const char *const *in;
         char *const *out;
@@ -256,7 +260,8 @@ int embedded_start(struct embedded **out, const struct embedded_options *options
     int err = result ? 0 : spawn(&e->pid, &plumbing, args);
     if (result || err) {
         snprintf(error, EMBEDDED_ERROR_MAX, "the stand-in cannot be started: %s: %s",
-                 err ? options->program : "pipes and log", err ? strerror(err) : error_text(result));
+                 err ? options->program : "pipes and log",
+                 err ? strerror(err) : error_text(result));
         close_plumbing(&plumbing);
         free(e);
         return result ? result : SHOAL_E_IO;
@@ -279,7 +284,8 @@ const char *embedded_base(const struct embedded *e)
     return e->base;
 }
 
-/* --- use and end ------------------------------------------------------------------------------- */
+/* --- use and end -------------------------------------------------------------------------------
+ */
 
 void embedded_usage(const struct embedded *e, struct embedded_usage *out)
 {

@@ -16,10 +16,10 @@
 struct embedded;
 
 struct embedded_options {
-    const char *program; /* path of shoal itself */
-    const char *system;  /* "taler" */
-    const char *folder;  /* keys, books and ledger; NULL: nothing is kept */
-    const char *listen;  /* as in serve.h; NULL: 127.0.0.1, a free port */
+    const char *program;     /* path of shoal itself */
+    const char *system;      /* "taler" */
+    const char *folder;      /* keys, books and ledger; NULL: nothing is kept */
+    const char *listen;      /* as in serve.h; NULL: 127.0.0.1, a free port */
     const char *const *sets; /* "key=value" */
     size_t set_count;
     const char *log; /* file that its standard error is appended to; NULL: ours */

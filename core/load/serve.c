@@ -12,6 +12,7 @@
 
 #include "core/net/faults.h"
 #include "core/util/clock.h"
+#include "core/util/error.h"
 #include "core/util/log.h"
 
 enum { EXIT_HELD = 0, EXIT_UNBALANCED = 1, EXIT_BAD_INPUT = 2, EXIT_NO_START = 3, EXIT_OURS = 5 };
@@ -33,7 +34,8 @@ struct server {
     int status;
 };
 
-/* --- ready, and the end ------------------------------------------------------------------------ */
+/* --- ready, and the end ------------------------------------------------------------------------
+ */
 
 static void write_line(const char *prefix, struct slice text)
 {
@@ -153,7 +155,8 @@ static void on_request(void *arg, struct exchange *x)
         exchange_answer(x, &(struct exchange_reply){.status = 503, .close = true});
 }
 
-/* --- the start --------------------------------------------------------------------------------- */
+/* --- the start ---------------------------------------------------------------------------------
+ */
 
 const struct option_table *serve_option_table(const struct standin *standin, struct arena *arena,
                                               size_t *faults_offset)
@@ -264,11 +267,8 @@ static int open_listener(struct server *s, char base_url[64])
                  s->options->listen);
         return EXIT_BAD_INPUT;
     }
-    struct listener_options options = {.address = address,
-                                       .port = port,
-                                       .faults = &s->faults,
-                                       .handler = on_request,
-                                       .arg = s};
+    struct listener_options options = {
+        .address = address, .port = port, .faults = &s->faults, .handler = on_request, .arg = s};
     if (listener_new(&s->listener, s->lane, &options, error)) {
         log_line("%s", error);
         return EXIT_NO_START;
@@ -352,9 +352,7 @@ int serve_run(const struct serve_options *options)
         if (error)
             log_line("%s/ledger.json was not written: %s", options->folder, error_text(error));
         write_line("", buf_slice(&s.ledger));
-        s.status = error                              ? EXIT_OURS
-                   : balanced(buf_slice(&s.ledger)) ? EXIT_HELD
-                                                      : EXIT_UNBALANCED;
+        s.status = error ? EXIT_OURS : balanced(buf_slice(&s.ledger)) ? EXIT_HELD : EXIT_UNBALANCED;
     }
     buf_free(&s.ledger);
     arena_free(s.arena);

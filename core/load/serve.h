@@ -14,7 +14,7 @@
 
 struct serve_options {
     const struct standin *standin;
-    const char *listen;      /* "ADDR:PORT", "[ADDR6]:PORT", ":PORT"; NULL: 127.0.0.1, a free port */
+    const char *listen; /* "ADDR:PORT", "[ADDR6]:PORT", ":PORT"; NULL: 127.0.0.1, a free port */
     const char *const *sets; /* "key=value", "faults.key=value" */
     size_t set_count;
     const char *folder; /* created when it is not there; NULL: nothing is kept */
