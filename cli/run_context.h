@@ -57,8 +57,6 @@ struct run_context {
 
 /* run_setup.c: from arguments to a plan, a folder, and identities. 0 or an exit status, said. */
 int run_setup(struct run_context *c);
-/* The catalog that the plan reader checks against; also for check, describe and schema. */
-const struct plan_catalog *cli_catalog(void);
 /* Loads the plan named by the arguments of a command; errors are printed. 0 or EXIT_INPUT. */
 int cli_load_plan(const struct cli_args *args, const char *file, unsigned segments,
                   struct plan **out);

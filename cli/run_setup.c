@@ -12,11 +12,6 @@
 #include "core/util/log.h"
 #include "simulators/registry.h"
 
-const struct plan_catalog *cli_catalog(void)
-{
-    return registry_catalog();
-}
-
 static void print_errors(struct plan_errors *errors)
 {
     for (size_t i = 0; i < errors->count; i++)
@@ -31,6 +26,7 @@ int cli_load_plan(const struct cli_args *args, const char *file, unsigned segmen
 {
     const char *sets[CLI_VALUES_MAX];
     struct plan_errors errors = {.count = 0};
+    struct registry_catalog registry;
     struct plan_overrides overrides = {.sets = sets, .segments = segments};
     long long clients = 0, lanes = 0, seed = 0;
 
@@ -44,7 +40,8 @@ int cli_load_plan(const struct cli_args *args, const char *file, unsigned segmen
     overrides.duration = cli_value(args, "--duration");
     overrides.has_seed = cli_has(args, "--seed");
     overrides.seed = seed;
-    int error = plan_load(out, file, &overrides, cli_catalog(), &errors);
+    registry_catalog(&registry);
+    int error = plan_load(out, file, &overrides, &registry.catalog, &errors);
     print_errors(&errors);
     return error ? EXIT_INPUT : EXIT_HELD;
 }
