@@ -144,7 +144,7 @@ static const char page_head[] =
     "ns |\n"
     "| rate | `\"50/s\"`, `\"3000/min\"`, `\"9/h\"`; a number is per second |\n"
     "| size | `\"1MiB\"`, `\"64kB\"`; a number is bytes |\n"
-    "| amount | `\"EUR:5.01\"` |\n"
+    "| amount | `\"EUR:5.01\"`, or `\"5.01\"` in the currency of the target |\n"
     "| distribution | one value is always that value; else `{\"uniform\": [least, most]}`, "
     "`{\"exponential\": mean}`, `{\"normal\": [mean, deviation]}`, "
     "`{\"zipf\": {\"n\": 1000, \"s\": 1.1}}`, `{\"choice\": [[value, weight], ...]}` |\n"

@@ -1,6 +1,6 @@
 /* Values that a plan draws at random: think times, amounts, how many payments, which merchant.
  *
- *   5, "30s", "EUR:5.01"               always this value
+ *   5, "30s", "EUR:5.01", "5.01"       always this value
  *   {"uniform": [a, b]}                between a and b, both included
  *   {"exponential": mean}
  *   {"normal": [mean, deviation]}

@@ -45,7 +45,7 @@
     X(RATE, "rate", double)           /* per second: 50, "50/s", "3000/min", "9/h" */              \
     X(ENUM, "one of", int)            /* index in values */                                        \
     X(SIZE, "size", int64_t)          /* bytes: 4096, "1MiB", "64kB" */                            \
-    X(AMOUNT, "amount", const char *) /* "EUR:5.01", checked by shape only */                      \
+    X(AMOUNT, "amount", const char *) /* "EUR:5.01" or "5.01", checked by shape only */            \
     X(DISTRIBUTION, "distribution", struct distribution)                                           \
     X(STRINGS, "list of strings", struct option_strings)                                           \
     X(TABLE, "object", void)                       /* the struct that .table binds to, in place */ \

@@ -16,7 +16,7 @@ static const char *const base_called[] = {
     [DISTRIBUTION_NUMBER] = "a number",
     [DISTRIBUTION_INTEGER] = "a whole number",
     [DISTRIBUTION_DURATION] = "a duration such as \"30s\"",
-    [DISTRIBUTION_AMOUNT] = "an amount such as \"EUR:5.01\"",
+    [DISTRIBUTION_AMOUNT] = "an amount such as \"5.01\" or \"EUR:5.01\"",
 };
 
 static bool wrong(struct option_value *v, const cJSON *part, const char *what)
@@ -32,11 +32,13 @@ static bool read_amount(struct option_value *v, const cJSON *json, struct distri
                         double *out)
 {
     struct option_amount amount;
-    if (!cJSON_IsString(json) || option_amount_parse(json->valuestring, &amount))
+    char buffer[OPTION_AMOUNT_TEXT_MAX];
+    const char *text = option_amount_text(json, buffer);
+    if (!text || option_amount_parse(text, &amount))
         return wrong(v, json, base_called[DISTRIBUTION_AMOUNT]);
     if (amount.units > UINT64_C(1) << 53)
         return wrong(v, json, "an amount that can be drawn; the most is 90071992");
-    if (d->currency[0] && strcmp(d->currency, amount.currency) != 0)
+    if (d->step > 0 && strcmp(d->currency, amount.currency) != 0)
         return wrong(v, json, "in the same currency as the amount before it; use one currency");
     memcpy(d->currency, amount.currency, sizeof d->currency);
     double step = DISTRIBUTION_AMOUNT_BASE / pow(10, amount.digits);

@@ -1,5 +1,6 @@
 /* The texts that values are written in. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/plan/option_value.h"
@@ -50,13 +51,27 @@ int option_amount_parse(const char *text, struct option_amount *out)
 {
     struct option_amount amount = {0};
     size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    if (len == 0 || len >= sizeof amount.currency || text[len] != ':')
+    if (len >= sizeof amount.currency || (len > 0 && text[len] != ':'))
         return SHOAL_E_BAD_INPUT;
     memcpy(amount.currency, text, len);
-    int error = parse_amount_value(text + len + 1, &amount);
+    int error = parse_amount_value(text + len + (len > 0), &amount);
     if (!error)
         *out = amount;
     return error;
+}
+
+const char *option_amount_text(const cJSON *json, char out[OPTION_AMOUNT_TEXT_MAX])
+{
+    if (cJSON_IsString(json))
+        return json->valuestring;
+    if (!cJSON_IsNumber(json) || !(json->valuedouble >= 0) || json->valuedouble > 1e8)
+        return NULL;
+    int len = snprintf(out, OPTION_AMOUNT_TEXT_MAX, "%.8f", json->valuedouble);
+    while (len > 0 && out[len - 1] == '0')
+        out[--len] = '\0';
+    if (len > 0 && out[len - 1] == '.')
+        out[len - 1] = '\0';
+    return out;
 }
 
 #define DECIMAL_MAX 40 /* characters of a number in a text */

@@ -52,7 +52,7 @@ static const struct type_row {
     [OPTION_RATE] = {bind_rate, "a rate", "write it as \"50/s\", \"3000/min\" or 50"},
     [OPTION_ENUM] = {bind_enum, "one of the values", ""},
     [OPTION_SIZE] = {bind_size, "a size", "write it as \"1MiB\", \"64kB\" or 4096"},
-    [OPTION_AMOUNT] = {bind_amount, "an amount", "write it as \"EUR:5.01\""},
+    [OPTION_AMOUNT] = {bind_amount, "an amount", "write it as \"5.01\" or \"EUR:5.01\""},
     [OPTION_DISTRIBUTION] = {option_value_distribution, "a distribution", ""},
     [OPTION_STRINGS] = {bind_strings, "a list of strings", "write it as [\"a\", \"b\"]"},
 };
@@ -332,9 +332,11 @@ static bool bind_size(struct option_value *v)
 static bool bind_amount(struct option_value *v)
 {
     struct option_amount amount;
-    if (!cJSON_IsString(v->json) || option_amount_parse(v->json->valuestring, &amount))
+    char buffer[OPTION_AMOUNT_TEXT_MAX];
+    const char *text = option_amount_text(v->json, buffer);
+    if (!text || option_amount_parse(text, &amount))
         return option_value_wrong(v, v->json);
-    put_text(v, arena_strdup(v->binder->arena, v->json->valuestring));
+    put_text(v, arena_strdup(v->binder->arena, text));
     return true;
 }
 

@@ -32,14 +32,18 @@ cJSON *option_json_of_text(const char *text);
 /* The default as a value; the option has one. */
 cJSON *option_default_json(const struct option *o);
 
-/* "EUR:5.01": 0 or SHOAL_E_BAD_INPUT. Units of 1e-8 saturate at UINT64_MAX; digits behind the point
- * as written. */
+/* "EUR:5.01", or "5.01" in whatever currency the target has: 0 or SHOAL_E_BAD_INPUT. Units of 1e-8
+ * saturate at UINT64_MAX; digits behind the point as written. */
 struct option_amount {
     char currency[DISTRIBUTION_CURRENCY_MAX];
     uint64_t units;
     int digits;
 };
 int option_amount_parse(const char *text, struct option_amount *out);
+
+/* The text of an amount that is a string, or a number (`--set amount=10` is one); NULL: neither. */
+#define OPTION_AMOUNT_TEXT_MAX 32
+const char *option_amount_text(const cJSON *json, char out[OPTION_AMOUNT_TEXT_MAX]);
 
 /* "50/s", "3000/min": 0 or SHOAL_E_BAD_INPUT. */
 int option_rate_parse(const char *text, double *per_second);

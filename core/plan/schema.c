@@ -26,8 +26,8 @@ static const struct {
              "\"pattern\":\"^[0-9]+(\\\\.[0-9]+)?/(s|m|min|h|d)$\"}]}"},
     {"size", "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\","
              "\"pattern\":\"^[0-9]+(\\\\.[0-9]+)?(B|[kMGT]B|[KMGT]iB)$\"}]}"},
-    {"amount", "{\"type\":\"string\","
-               "\"pattern\":\"^[A-Z]{1,11}:[0-9]{1,16}(\\\\.[0-9]{1,8})?$\"}"},
+    {"amount", "{\"oneOf\":[{\"type\":\"number\",\"minimum\":0},{\"type\":\"string\","
+               "\"pattern\":\"^([A-Z]{1,11}:)?[0-9]{1,16}(\\\\.[0-9]{1,8})?$\"}]}"},
     {"number", "{\"type\":\"number\"}"},
     {"integer", "{\"type\":\"integer\"}"},
 };
