@@ -43,8 +43,8 @@ int reporter_new(struct reporter **out, const struct reporter_options *options);
 int reporter_resume(struct reporter **out, const struct reporter_options *options);
 
 /* Moves the start to now: what was measured while preparing counts, its time does not. Called once,
- * right before the load begins (options.start_ns is only a first value). On a resumed run the load's
- * time goes on from reporter_elapsed. */
+ * right before the load begins (options.start_ns is only a first value). On a resumed run the
+ * load's time goes on from reporter_elapsed. */
 void reporter_begin(struct reporter *r, int64_t start_ns, int64_t start_wall_us);
 
 /* Nanoseconds of the load that earlier parts of the run have behind them; 0 without resume. */

@@ -58,7 +58,8 @@ uint64_t run_folder_size(const struct run_folder *f, enum run_file file); /* of 
 
 /* The whole content, or NOT_FOUND. Free with buf_free. */
 int run_folder_read(struct run_folder *f, enum run_file file, struct buf *out);
-/* Line by line without holding the file; the last line may lack its end. fn returns 0 to go on. */
+/* Line by line, without the line ends; a last line that lacks its end is left out. fn returns 0 to
+ * go on, anything else stops and is returned. NOT_FOUND without the file. */
 int run_folder_each_line(struct run_folder *f, enum run_file file,
                          int (*fn)(void *arg, struct slice line), void *arg);
 
