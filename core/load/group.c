@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "core/load/run.h"
 #include "core/load/simulator.h"
 #include "core/util/clock.h"
 #include "core/util/error.h"
@@ -108,6 +109,8 @@ static bool has_iterations_left(const struct load_client *client)
     const struct load_group *g = client->group;
     int64_t total = g->plan->load.iterations;
 
+    if (g->single)
+        return client->started == 0;
     if (total == 0)
         return true;
     return client->started <
@@ -355,17 +358,24 @@ void load_group_stop(struct load_group *g)
     maybe_done(g);
 }
 
-static void init_partitions(struct load_group *g, uint32_t share)
+/* Whether this lane plays a client (or the clients of a partition, by its number). */
+static bool is_ours(const struct load_group *g, uint64_t client)
+{
+    return client % g->layout.partitions % g->layout.segments == g->layout.segment &&
+           layout_lane(&g->layout, client) == g->lane->index &&
+           (!g->single || client == g->single->client);
+}
+
+static void init_partitions(struct load_group *g)
 {
     const struct plan_load *load = &g->plan->load;
 
-    g->partitions = calloc(share ? share : 1, sizeof(*g->partitions));
+    g->partitions = calloc(g->layout.partitions, sizeof(*g->partitions));
     g->by_number = calloc(g->layout.partitions, sizeof(*g->by_number));
     if (!g->partitions || !g->by_number)
         die("no memory for the clients of scenario %s", g->plan->name);
     for (uint32_t p = 0; p < g->layout.partitions; p++) {
-        if (p % g->layout.segments != g->layout.segment ||
-            layout_lane(&g->layout, p) != g->lane->index)
+        if (!is_ours(g, p))
             continue;
         struct load_partition *part = &g->partitions[g->partition_count++];
         g->by_number[p] = part;
@@ -387,34 +397,29 @@ static void init_partitions(struct load_group *g, uint32_t share)
     }
 }
 
-void load_group_init(struct load_group *g)
+static void init_clients(struct load_group *g)
 {
     uint64_t clients = (uint64_t)g->plan->clients;
-    uint32_t share = 0;
+    size_t i = 0;
 
-    load_group_curve(&g->curve, &g->plan->load, g->plan->clients);
-    for (uint32_t p = 0; p < g->layout.partitions; p++) {
-        if (p % g->layout.segments != g->layout.segment ||
-            layout_lane(&g->layout, p) != g->lane->index)
-            continue;
-        share++;
-        g->client_count += (clients - p + g->layout.partitions - 1) / g->layout.partitions;
-    }
+    for (uint64_t id = 0; id < clients; id++)
+        g->client_count += is_ours(g, id);
     g->clients = calloc(g->client_count ? g->client_count : 1, sizeof(*g->clients));
     if (!g->clients)
         die("no memory for the clients of scenario %s", g->plan->name);
-    if (g->plan->load.model == PLAN_OPEN)
-        init_partitions(g, share);
-    size_t i = 0;
-    for (uint64_t id = 0; id < clients; id++) { /* ascending: low numbers start first */
-        uint32_t p = (uint32_t)(id % g->layout.partitions);
-        if (p % g->layout.segments != g->layout.segment ||
-            layout_lane(&g->layout, id) != g->lane->index)
-            continue;
-        g->clients[i++] = (struct load_client){.group = g, .id = id};
-    }
-    assert(i == g->client_count);
-    for (size_t c = 0; c < g->client_count && g->partition_count; c++)
+    for (uint64_t id = 0; id < clients; id++) /* ascending: low numbers start first */
+        if (is_ours(g, id))
+            g->clients[i++] = (struct load_client){.group = g, .id = id};
+}
+
+void load_group_init(struct load_group *g)
+{
+    load_group_curve(&g->curve, &g->plan->load, g->plan->clients);
+    init_clients(g);
+    if (g->plan->load.model != PLAN_OPEN)
+        return;
+    init_partitions(g);
+    for (size_t c = 0; c < g->client_count; c++)
         push_idle(g->by_number[g->clients[c].id % g->layout.partitions], &g->clients[c]);
 }
 

@@ -26,6 +26,7 @@ struct arena *load_lane_arena(struct load_lane *l);
 void load_lane_arena_back(struct load_lane *l, struct arena *arena);
 
 struct load_group;
+struct load_single;
 
 struct load_client {
     struct lane_timer timer;
@@ -66,6 +67,7 @@ struct load_group {
     uint64_t running, running_max; /* running_max 0: no bound */
     int64_t zero_ns;    /* the scenario's start on clock_ns, earlier parts of the run included */
     int64_t elapsed_ns; /* of earlier parts */
+    const struct load_single *single; /* NULL: the whole share */
     bool existing_state;
     bool stopping, done;
     struct lane_timer end, cancel;

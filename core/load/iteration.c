@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/load/group.h"
+#include "core/load/run.h"
 #include "core/load/simulator.h"
 #include "core/util/clock.h"
 #include "core/util/error.h"
@@ -136,6 +137,7 @@ static void iteration_main(void *arg)
         .arena = load_lane_arena(g->lane),
         .meter = g->lane->meter,
         .lane = g->lane->lane,
+        .trace = g->single ? g->single->trace : NULL,
         .secrets = {.seed = fleet->seed, .scenario = fleet->scenario, .client = client->id},
     };
 

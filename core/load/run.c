@@ -286,7 +286,8 @@ static void init_groups(struct lane_thread *l)
                                            .store_class = run->options.store,
                                            .layout = s->layout,
                                            .existing_state = run->options.existing_state,
-                                           .elapsed_ns = run->options.elapsed_ns};
+                                           .elapsed_ns = run->options.elapsed_ns,
+                                           .single = run->options.single};
         load_group_init(&l->groups[i]);
         if (s->fleet.store) {
             int error =
@@ -374,6 +375,7 @@ static int prepare_scenario(struct load_run *run, struct scenario_run *s)
         .meter = l->meter,
         .lane = l->lane,
         .secrets = {.seed = s->fleet.seed, .scenario = s->fleet.scenario, .client = UINT64_MAX},
+        .trace = run->options.single ? run->options.single->trace : NULL,
     };
 
     if (!s->fleet.simulator->fleet_start)

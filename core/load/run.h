@@ -31,6 +31,13 @@ struct load_options {
     uint32_t segment, segments;        /* from 0; 0 segments mean 1 */
     int64_t elapsed_ns;                /* of the load before this process, on resume */
     const struct series_table *series; /* from load_series */
+    const struct load_single *single;  /* `shoal try`: NULL otherwise */
+};
+
+/* One iteration of one client of each scenario, each exchange shown. */
+struct load_single {
+    uint64_t client;
+    struct flow_trace *trace;
 };
 
 /* The rows of the results, in the order that fleets expect. */
