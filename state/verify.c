@@ -21,14 +21,7 @@
 #define DEPTH_MAX 32 /* of LMDB's cursors */
 #define NO_PAGE SIZE_MAX
 
-enum page_kind {
-    PAGE_BRANCH = 1,
-    PAGE_LEAF = 2,
-    PAGE_OVERFLOW = 4,
-    PAGE_META = 8,
-    PAGE_LEAF2 = 32
-};
-#define PAGE_KINDS (PAGE_BRANCH | PAGE_LEAF | PAGE_OVERFLOW | PAGE_META | PAGE_LEAF2)
+enum page_kind { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8 };
 enum node_flag { NODE_BIG = 1, NODE_SUB = 2, NODE_DUP = 4 };
 
 struct page_header {
@@ -153,7 +146,7 @@ static int check_big_value(struct verify *v, const uint8_t *data, size_t len)
         return rc;
     size_t have = header.overflow_pages;
     size_t need = (HEADER_SIZE - 1 + len) / v->page_size + 1;
-    if ((header.kind & PAGE_KINDS) != PAGE_OVERFLOW || header.number != number || have < need)
+    if (header.kind != PAGE_OVERFLOW || header.number != number || have < need)
         return wrong(v, "a large value's page is damaged");
     rc = claim(v, number, have);
     v->walk.overflows += have;
@@ -280,9 +273,8 @@ static int walk_page(struct verify *v, size_t number, unsigned depth)
     memcpy(&h, page, HEADER_SIZE);
     unsigned want = depth == 1 ? PAGE_LEAF : PAGE_BRANCH;
     size_t nodes_min = depth > 1 && v->of_records ? 2 : 1;
-    if ((h.kind & PAGE_KINDS) != want || h.number != number || h.lower < HEADER_SIZE ||
-        h.lower > h.upper || h.upper > v->page_size || (h.lower & 1) ||
-        (h.lower - HEADER_SIZE) / 2 < nodes_min)
+    if (h.kind != want || h.number != number || h.lower < HEADER_SIZE || h.lower > h.upper ||
+        h.upper > v->page_size || (h.lower & 1) || (h.lower - HEADER_SIZE) / 2 < nodes_min)
         return wrong(v, "a page's header is damaged");
     if (depth == 1)
         v->walk.leaves++;
@@ -321,7 +313,7 @@ static int read_meta(struct verify *v, size_t offset, struct meta *out)
         rc = read_at(v, out, sizeof *out, offset + HEADER_SIZE);
     if (rc)
         return rc;
-    if ((h.kind & PAGE_KINDS) != PAGE_META || out->magic != MAGIC)
+    if (h.kind != PAGE_META || out->magic != MAGIC)
         return wrong(v, offset ? "its second meta page is damaged" : "it is not an LMDB file");
     if (out->version != DATA_VERSION)
         return wrong(v, "its LMDB format is of another version");
