@@ -20,7 +20,7 @@
     X(CONFIRM_V14, 1033, 312, 14, 17) /* exchange, once per coin */                   \
     X(CONFIRM_V17, 1033, 344, 17, 23) /* exchange, once per batch; began within 17 */ \
     X(KEYSET, 1035, 80, 14, 23)       /* exchange */                                  \
-    X(DENOM, 1025, 280, 14, 23)       /* master */                                    \
+    X(DENOM, 1025, 256, 14, 23)       /* master */                                    \
     X(SIGNKEY, 1024, 64, 14, 23)      /* master */                                    \
     X(WIRE_FEE, 1028, 136, 14, 23)    /* master */                                    \
     X(ACCOUNT_V14, 1030, 40, 14, 14)  /* master */                                    \
