@@ -73,6 +73,7 @@ static void resume(struct exchange *x)
         watch(x, false);
         x->suspended = false;
         MHD_resume_connection(x->connection);
+        listener_run_soon(x->listener); /* nothing in the epoll set tells of it */
     }
 }
 

@@ -35,6 +35,9 @@ struct http_tls {
     const char *cert_file; /* client certificate, PEM; "{client}" becomes the client's number */
     const char *key_file;
     bool insecure; /* no verification; says so in the manifest */
+    /* Loading the system's anchors takes 20 ms: many https targets share the first one's, which
+     * outlives them. Its ca_file then counts, not ours. NULL: own. */
+    const struct http_target *trust_of;
 };
 
 /* How a scenario reaches its targets. Strings are copied. */

@@ -31,7 +31,8 @@ struct http_target {
     struct http_origin origin;
     struct http_options options; /* its strings are ours */
     struct http_origin proxy;    /* host NULL: none */
-    struct tls_trust *trust;     /* NULL: plain or not verified */
+    struct tls_trust *trust;     /* NULL: nothing is verified */
+    struct tls_trust *own_trust; /* NULL: it is another target's */
 };
 
 struct http_waiter {

@@ -94,7 +94,7 @@ curl_socket_t http_on_open(void *arg, curlsocktype purpose, struct curl_sockaddr
     };
     link->first_fd = fd;
     link->sockets++;
-    link->requests = 0;
+    link->requests = 1; /* the one that opens it */
     easy->opened_ns = clock_ns();
     link->opened_ns = easy->opened_ns;
     easy->opened = true;

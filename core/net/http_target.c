@@ -108,6 +108,26 @@ static bool options_copy(struct http_options *o, const struct http_options *from
     return !missing;
 }
 
+/* A plain target may redirect to https, and then needs its trust after all. */
+static int trust_fill(struct http_target *t, const char **why)
+{
+    const struct http_tls *tls = &t->options.tls;
+    if (!tls->insecure) {
+        t->own_trust = tls->trust_of ? NULL : tls_trust_new(tls->ca_file);
+        t->trust = tls->trust_of ? tls->trust_of->trust : t->own_trust;
+        if (!t->trust) {
+            *why = tls->trust_of ? "the target whose trust it shares verifies nothing" : *why;
+            return tls->trust_of ? SHOAL_E_BAD_INPUT : SHOAL_E_NOMEM;
+        }
+        if ((t->origin.https || tls->ca_file) && !tls_trust_load(t->trust)) {
+            *why = "its CA file holds no PEM certificate that can be read";
+            return SHOAL_E_BAD_INPUT;
+        }
+    }
+    *why = NULL;
+    return SHOAL_OK;
+}
+
 static int target_fill(struct http_target *t, const char *base_url,
                        const struct http_options *options, const char **why)
 {
@@ -131,15 +151,7 @@ static int target_fill(struct http_target *t, const char *base_url,
         *why = "a proxy is reached over http:// only";
         return SHOAL_E_BAD_INPUT;
     }
-    if (!t->options.tls.insecure) {
-        /* Even a plain target may redirect to https. */
-        t->trust = tls_trust_new(t->options.tls.ca_file, why);
-        if (!t->trust) {
-            return SHOAL_E_BAD_INPUT;
-        }
-    }
-    *why = NULL;
-    return SHOAL_OK;
+    return trust_fill(t, why);
 }
 
 int http_target_new(struct http_target **out, const char *base_url,
@@ -174,7 +186,7 @@ void http_target_free(struct http_target *t)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         free((void *)(uintptr_t)texts[i]);
     }
-    tls_trust_free(t->trust);
+    tls_trust_free(t->own_trust);
     free(t);
 }
 

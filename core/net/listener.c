@@ -30,6 +30,13 @@ static void run(struct listener *l)
     }
 }
 
+void listener_run_soon(struct listener *l)
+{
+    if (!l->timer.place || l->timer.deadline_ns > 0) {
+        lane_timer_set(l->lane, &l->timer, 0);
+    }
+}
+
 static void on_ready(uv_poll_t *handle, int status, int events)
 {
     run(handle->data);

@@ -60,6 +60,9 @@ void exchange_peer_gone(struct exchange *x);
 /* Ends what is pending: with 503, or by closing the connection. */
 void exchange_abandon(struct exchange *x, bool reply);
 
+/* listener.c: an exchange was resumed. */
+void listener_run_soon(struct listener *l);
+
 /* listener_socket.c: a bound, listening, non-blocking socket, or -1 with a sentence in `error`. */
 int listener_socket(const char *address, uint16_t port, uint16_t *bound,
                     char error[LISTENER_ERROR_MAX]);

@@ -1,33 +1,28 @@
 #include "core/net/tls.h"
 
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct tls_trust {
-    X509_STORE *store;
+    pthread_mutex_t lock;
+    X509_STORE *store; /* NULL: not loaded yet */
+    char *ca_file;
 };
 
-struct tls_trust *tls_trust_new(const char *ca_file, const char **why)
+struct tls_trust *tls_trust_new(const char *ca_file)
 {
     struct tls_trust *trust = calloc(1, sizeof *trust);
-    X509_STORE *store = X509_STORE_new();
-    if (!trust || !store) {
-        *why = "no memory for the trust store";
-        goto fail;
+    char *copy = ca_file ? strdup(ca_file) : NULL;
+    if (!trust || (ca_file && !copy)) {
+        free(trust);
+        free(copy);
+        return NULL;
     }
-    /* A machine without a trust store is fine as long as nothing asks for one of its anchors. */
-    X509_STORE_set_default_paths(store);
-    if (ca_file && X509_STORE_load_file(store, ca_file) != 1) {
-        *why = "the CA file holds no PEM certificate that can be read";
-        goto fail;
-    }
-    X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
-    trust->store = store;
+    pthread_mutex_init(&trust->lock, NULL);
+    trust->ca_file = copy;
     return trust;
-fail:
-    X509_STORE_free(store);
-    free(trust);
-    return NULL;
 }
 
 void tls_trust_free(struct tls_trust *trust)
@@ -36,12 +31,45 @@ void tls_trust_free(struct tls_trust *trust)
         return;
     }
     X509_STORE_free(trust->store);
+    pthread_mutex_destroy(&trust->lock);
+    free(trust->ca_file);
     free(trust);
 }
 
-CURLcode tls_trust_apply(CURL *curl, void *ssl_ctx, void *trust)
+static X509_STORE *load(const char *ca_file)
 {
-    SSL_CTX_set1_cert_store(ssl_ctx, ((struct tls_trust *)trust)->store);
+    X509_STORE *store = X509_STORE_new();
+    if (!store) {
+        return NULL;
+    }
+    /* A machine without a trust store is fine as long as nothing asks for one of its anchors. */
+    X509_STORE_set_default_paths(store);
+    if (ca_file && X509_STORE_load_file(store, ca_file) != 1) {
+        X509_STORE_free(store);
+        return NULL;
+    }
+    X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
+    return store;
+}
+
+bool tls_trust_load(struct tls_trust *trust)
+{
+    pthread_mutex_lock(&trust->lock);
+    if (!trust->store) {
+        trust->store = load(trust->ca_file);
+    }
+    bool loaded = trust->store != NULL;
+    pthread_mutex_unlock(&trust->lock);
+    return loaded;
+}
+
+CURLcode tls_trust_apply(CURL *curl, void *ssl_ctx, void *arg)
+{
+    struct tls_trust *trust = arg;
+    if (!tls_trust_load(trust)) {
+        return CURLE_SSL_CACERT_BADFILE;
+    }
+    SSL_CTX_set1_cert_store(ssl_ctx, trust->store);
     return CURLE_OK;
 }
 

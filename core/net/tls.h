@@ -1,19 +1,22 @@
-/* One X509 store per process and set of extra anchors, shared by all connections.
- *
- * libcurl would load the system's trust store once per multi handle (21 ms and 0.8 MiB each).
+/* One X509 store for all connections of a target, or of several: libcurl would load the system's
+ * once per multi handle (21 ms and 0.8 MiB each).
  */
 #ifndef SHOAL_CORE_NET_TLS_H
 #define SHOAL_CORE_NET_TLS_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tls_trust;
 
-/* The system's anchors and those of `ca_file` (NULL: none). NULL with *why when it cannot be read.
- * The system's are read one by one when a certificate names them, and then kept. */
-struct tls_trust *tls_trust_new(const char *ca_file, const char **why);
+/* The system's anchors and those of `ca_file` (NULL: none), loaded when first needed. NULL without
+ * memory. */
+struct tls_trust *tls_trust_new(const char *ca_file);
 void tls_trust_free(struct tls_trust *trust);
+
+/* [any thread] Load now; false when `ca_file` holds no certificate that can be read. */
+bool tls_trust_load(struct tls_trust *trust);
 
 /* CURLOPT_SSL_CTX_FUNCTION with the trust as CURLOPT_SSL_CTX_DATA. */
 CURLcode tls_trust_apply(CURL *curl, void *ssl_ctx, void *trust);
