@@ -13,7 +13,7 @@
 #endif
 
 #define GROW_SLOTS 1024u
-#define TRIM_MAX 4096u
+#define TRIM_MAX 1024u /* about a millisecond */
 #define CANARY_WORD UINT64_C(0x5eaf15475eaf1547)
 #define CANARY_WORDS (STACKS_CANARY_SIZE / sizeof(uint64_t))
 
