@@ -39,14 +39,14 @@ static void describe_standin(struct buf *out, const struct standin *s)
 static int run_describe(const struct cli_args *args)
 {
     const char *what = cli_argument(args, 0);
-    const struct simulator *simulator = registry_simulator(what);
-    const struct standin *standin = registry_standin(what);
-    struct registry_catalog registry;
+    const struct simulator *simulator = simulator_find(what);
+    const struct standin *standin = standin_find(what);
+    struct simulator_catalog catalog;
     struct buf text = {.data = NULL};
 
-    registry_catalog(&registry);
+    simulator_catalog(&catalog);
     if (strcmp(what, "plan") == 0 && cli_has(args, "--markdown"))
-        describe_plan_page(&text, &registry.catalog);
+        describe_plan_page(&text, &catalog.plan);
     else if (strcmp(what, "plan") == 0)
         describe_text(&text, &plan_table);
     else if (simulator)
@@ -78,12 +78,12 @@ const struct command command_describe = {
 
 static int run_schema(const struct cli_args *args)
 {
-    struct registry_catalog registry;
+    struct simulator_catalog catalog;
     struct buf text = {.data = NULL};
 
     (void)args;
-    registry_catalog(&registry);
-    describe_schema(&text, &registry.catalog);
+    simulator_catalog(&catalog);
+    describe_schema(&text, &catalog.plan);
     return print(&text);
 }
 

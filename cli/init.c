@@ -10,7 +10,7 @@
 
 static const struct simulator *of_system(const char *system)
 {
-    for (const struct simulator *const *s = registry_simulators; *s; s++)
+    for (const struct simulator *const *s = simulators; *s; s++)
         if (strcmp((*s)->system, system) == 0 || strcmp((*s)->name, system) == 0)
             return *s;
     return NULL;

@@ -4,7 +4,7 @@
 static int run_list(const struct cli_args *args)
 {
     (void)args;
-    for (const struct simulator *const *s = registry_simulators; *s; s++)
+    for (const struct simulator *const *s = simulators; *s; s++)
         printf("%-20s %s\n%-20s stand-in: %s\n", (*s)->name, (*s)->summary, "",
                (*s)->standin ? (*s)->system : "none");
     return EXIT_HELD;

@@ -7,6 +7,7 @@
 #include "core/util/clock.h"
 #include "core/util/error.h"
 #include "core/util/log.h"
+#include "simulators/store.h"
 
 static void summary_scenarios(const struct run_context *c, struct summary_scenario *out)
 {
@@ -33,7 +34,7 @@ static bool target_never_answered(const struct summary *summary)
     }
     for (unsigned i = 0; i < summary->error_count; i++) {
         const struct summary_error *e = &summary->errors[i];
-        if (e->series.kind == SERIES_REQUEST && e->failure.failure.status == 0)
+        if (e->series.kind == SERIES_REQUEST && e->failure.status == 0)
             answered -= e->failure.count;
     }
     return started > 0 && answered == 0;

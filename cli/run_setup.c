@@ -26,7 +26,7 @@ int cli_load_plan(const struct cli_args *args, const char *file, unsigned segmen
 {
     const char *sets[CLI_VALUES_MAX];
     struct plan_errors errors = {.count = 0};
-    struct registry_catalog registry;
+    struct simulator_catalog catalog;
     struct plan_overrides overrides = {.sets = sets, .segments = segments};
     long long clients = 0, lanes = 0, seed = 0;
 
@@ -40,8 +40,8 @@ int cli_load_plan(const struct cli_args *args, const char *file, unsigned segmen
     overrides.duration = cli_value(args, "--duration");
     overrides.has_seed = cli_has(args, "--seed");
     overrides.seed = seed;
-    registry_catalog(&registry);
-    int error = plan_load(out, file, &overrides, &registry.catalog, &errors);
+    simulator_catalog(&catalog);
+    int error = plan_load(out, file, &overrides, &catalog.plan, &errors);
     print_errors(&errors);
     return error ? EXIT_INPUT : EXIT_HELD;
 }
@@ -140,7 +140,7 @@ static unsigned processors(void)
 static void take_simulators(struct run_context *c)
 {
     for (size_t i = 0; i < c->plan->scenarios.count; i++)
-        c->simulators[i] = registry_simulator(c->plan->scenarios.items[i].simulator);
+        c->simulators[i] = simulator_find(c->plan->scenarios.items[i].simulator);
     load_series(c->series, c->plan, c->simulators);
 }
 

@@ -9,7 +9,7 @@ static int run_serve(const struct cli_args *args)
 {
     const char *sets[CLI_VALUES_MAX];
     const char *system = cli_argument(args, 0);
-    const struct standin *standin = registry_standin(system);
+    const struct standin *standin = standin_find(system);
 
     if (!standin) {
         log_line("there is no stand-in for \"%s\"; `shoal list` names them", system);

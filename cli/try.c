@@ -234,7 +234,7 @@ static int run_try(const struct cli_args *args)
     for (size_t i = 0; !status && i < c->plan->scenarios.count; i++) {
         long long last = c->plan->scenarios.items[i].clients - 1;
         status = cli_integer(args, "--client", (struct cli_range){0, last}, &client);
-        c->simulators[i] = registry_simulator(c->plan->scenarios.items[i].simulator);
+        c->simulators[i] = simulator_find(c->plan->scenarios.items[i].simulator);
     }
     if (!status && !mkdtemp(folder)) {
         log_line("%s cannot be made", folder);

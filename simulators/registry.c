@@ -10,6 +10,9 @@ const struct simulator *const simulators[] = {
     NULL,
 };
 
+static_assert(sizeof(simulators) / sizeof(simulators[0]) - 1 <= SIMULATORS_MAX,
+              "struct simulator_catalog has room for all");
+
 const struct simulator *simulator_find(const char *name)
 {
     for (const struct simulator *const *s = simulators; *s; s++)
@@ -26,11 +29,12 @@ const struct standin *standin_find(const char *system)
     return NULL;
 }
 
-void registry_catalog(struct registry_catalog *out)
+void simulator_catalog(struct simulator_catalog *out)
 {
-    for (size_t i = 0; i < REGISTRY_COUNT; i++)
-        out->simulators[i] = (struct plan_simulator){.name = registry_simulators[i]->name,
-                                                     .options = registry_simulators[i]->options,
-                                                     .check = registry_simulators[i]->check};
-    out->catalog = (struct plan_catalog){out->simulators, REGISTRY_COUNT};
+    size_t count = 0;
+
+    for (const struct simulator *const *s = simulators; *s; s++)
+        out->simulators[count++] = (struct plan_simulator){
+            .name = (*s)->name, .options = (*s)->options, .check = (*s)->check};
+    out->plan = (struct plan_catalog){out->simulators, count};
 }

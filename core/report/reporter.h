@@ -53,6 +53,10 @@ int64_t reporter_elapsed(const struct reporter *r);
 /* `shoal report DIR`: totals from the files alone. The series are those the files name. */
 int reporter_load(struct reporter **out, struct run_folder *folder);
 
+/* After reporter_load: writes summary.json again (names, seed and outcome come from plan.json and
+ * manifest.json) and hands the summary out, as reporter_finish does. */
+int reporter_rebuild(struct reporter *r, struct summary **summary);
+
 void reporter_free(struct reporter *r);
 
 struct reporter_tick {
