@@ -3,11 +3,14 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/net/faults.h"
@@ -19,6 +22,8 @@ enum { EXIT_HELD = 0, EXIT_UNBALANCED = 1, EXIT_BAD_INPUT = 2, EXIT_NO_START = 3
 
 static const int end_signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define END_SIGNALS (sizeof end_signals / sizeof end_signals[0])
+
+#define LOCK_WAIT_NS (5 * NS_PER_S)
 
 struct server {
     const struct serve_options *options;
@@ -32,6 +37,7 @@ struct server {
     bool on_leash, ending;
     struct buf ledger;
     int status;
+    int lock; /* of the folder; -1: none */
 };
 
 /* --- ready, and the end ------------------------------------------------------------------------
@@ -279,12 +285,35 @@ static int open_listener(struct server *s, char base_url[64])
     return EXIT_HELD;
 }
 
-static int prepare_folder(const char *folder)
+/* A run that was killed and is resumed at once finds the old stand-in still writing its books, so
+ * its end is awaited. The lock goes with the process. */
+static int lock_folder(struct server *s)
 {
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/lock", s->options->folder) < (int)sizeof path)
+        s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int64_t deadline = clock_after(clock_ns(), LOCK_WAIT_NS);
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    while (s->lock >= 0 && flock(s->lock, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || clock_ns() >= deadline) {
+            log_line("the folder %s is in use by another stand-in", s->options->folder);
+            return EXIT_NO_START;
+        }
+        nanosleep(&pause, NULL);
+    }
+    if (s->lock >= 0)
+        return EXIT_HELD;
+    log_line("the folder %s cannot be written: %s", s->options->folder, strerror(errno));
+    return EXIT_OURS;
+}
+
+static int prepare_folder(struct server *s)
+{
+    const char *folder = s->options->folder;
     if (!folder)
         return EXIT_HELD;
     if ((mkdir(folder, 0777) == 0 || errno == EEXIST) && access(folder, W_OK | X_OK) == 0)
-        return EXIT_HELD;
+        return lock_folder(s);
     log_line("the folder %s cannot be written: %s", folder, strerror(errno));
     return EXIT_OURS;
 }
@@ -299,7 +328,7 @@ static int start(struct server *s)
     int status = open_listener(s, base_url);
     if (status)
         return status;
-    status = prepare_folder(s->options->folder);
+    status = prepare_folder(s);
     if (status)
         return status;
     const char *why = "it could not start";
@@ -333,7 +362,7 @@ static bool balanced(struct slice ledger)
 
 int serve_run(const struct serve_options *options)
 {
-    struct server s = {.options = options, .arena = arena_new()};
+    struct server s = {.options = options, .arena = arena_new(), .lock = -1};
     signal(SIGPIPE, SIG_IGN);
     if (lane_new(&s.lane, NULL)) {
         log_line("no memory to start");
@@ -354,6 +383,8 @@ int serve_run(const struct serve_options *options)
         write_line("", buf_slice(&s.ledger));
         s.status = error ? EXIT_OURS : balanced(buf_slice(&s.ledger)) ? EXIT_HELD : EXIT_UNBALANCED;
     }
+    if (s.lock >= 0)
+        close(s.lock);
     buf_free(&s.ledger);
     arena_free(s.arena);
     return s.status;

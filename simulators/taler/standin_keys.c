@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "core/util/json.h"
+#include "core/util/log.h"
 #include "core/util/random.h"
 #include "protocols/taler/base32.h"
 #include "protocols/taler/hash.h"
 #include "protocols/taler/keys_write.h"
-#include "simulators/taler/standin_generate.h"
 #include "simulators/taler/standin_generate.h"
 #include "simulators/taler/standin_keys_file.h"
 
@@ -27,8 +27,6 @@
      (1u << 21))
 #define ACCOUNT "payto://x-taler-bank/localhost/exchange?receiver-name=exchange"
 #define METHOD "x-taler-bank"
-#define PURPOSE_WIRE_FEES 1028
-#define PURPOSE_ACCOUNT 1030
 
 /* --- what is offered ---------------------------------------------------------------------------
  */
@@ -112,52 +110,20 @@ static int make_offers(struct taler_denom_offer *offers, struct standin_keys *k,
 /* --- the account -------------------------------------------------------------------------------
  */
 
-static void sign_with_header(struct taler_sig *sig, const struct taler_key *key, uint32_t purpose,
-                             struct buf *body)
-{
-    struct buf message = {0};
-    uint8_t header[8];
-    put_u32be(header, (uint32_t)(sizeof header + body->len));
-    put_u32be(header + 4, purpose);
-    buf_put(&message, header, sizeof header);
-    buf_put(&message, body->data, body->len);
-    taler_sign_bytes(sig, key, buf_slice(&message));
-    buf_free(&message);
-    buf_clear(body);
-}
-
-/* One account and one year's fees. Signed as protocol 14 does; later versions sign more members,
- * which no wallet of ours looks at. */
-static void make_wire(struct standin_keys *k, const struct standin_options *o)
+/* One account, and the fees of a year around its keys. */
+static void make_wire(struct standin_keys *k, const struct standin_keys_source *source)
 {
     struct taler_wire *w = &k->wire;
     *w = (struct taler_wire){.master = k->master.pub, .account_count = 1, .fee_count = 1};
-    struct buf body = {0};
-    struct taler_short_hash h_payto;
     memcpy(w->accounts[0].payto_uri, ACCOUNT, sizeof ACCOUNT);
-    taler_hash_payto(&h_payto, ACCOUNT);
-    buf_put(&body, h_payto.bytes, sizeof h_payto.bytes);
-    sign_with_header(&w->accounts[0].master_sig, &k->master, PURPOSE_ACCOUNT, &body);
-
+    taler_account_sign(&w->accounts[0], &k->master, source->protocol);
     struct taler_wire_fee *fee = &w->fees[0];
     memcpy(fee->method, METHOD, sizeof METHOD);
-    (void)taler_amount_parse(&fee->wire_fee, o->fee_deposit);
-    (void)taler_amount_parse(&fee->closing_fee, o->fee_withdraw);
+    (void)taler_amount_parse(&fee->wire_fee, source->options->fee_deposit);
+    (void)taler_amount_parse(&fee->closing_fee, source->options->fee_withdraw);
     fee->start_s = k->created_s - DAY_S;
     fee->end_s = k->created_s + YEAR_S;
-    struct taler_hash h_method;
-    const struct slice method = slice_of(METHOD, sizeof METHOD);
-    taler_sha512(&h_method, &method, 1);
-    uint8_t times[2][TALER_TIME_NBO_SIZE], amounts[2][TALER_AMOUNT_NBO_SIZE];
-    taler_time_to_nbo(fee->start_s, times[0]);
-    taler_time_to_nbo(fee->end_s, times[1]);
-    taler_amount_to_nbo(&fee->wire_fee, amounts[0]);
-    taler_amount_to_nbo(&fee->closing_fee, amounts[1]);
-    buf_put(&body, h_method.bytes, sizeof h_method.bytes);
-    buf_put(&body, times, sizeof times);
-    buf_put(&body, amounts, sizeof amounts);
-    sign_with_header(&fee->sig, &k->master, PURPOSE_WIRE_FEES, &body);
-    buf_free(&body);
+    taler_wire_fee_sign(fee, &k->master);
 }
 
 /* --- the body ----------------------------------------------------------------------------------
@@ -187,7 +153,7 @@ static int write_body(struct standin_keys *k, const struct standin_keys_source *
     snprintf(base_url, sizeof base_url, "%s/", source->base_url);
     s.base_url = base_url;
     if (!error)
-        make_wire(k, source->options);
+        make_wire(k, source);
     error = error ? error : taler_keys_write(out, &s);
     free(offers);
     return error;
@@ -209,6 +175,7 @@ static int read_back(struct standin_keys *k, const char **why)
     struct taler_fault fault;
     int error = taler_keyset_read(&k->set, buf_slice(&k->body), &k->master.pub, &fault);
     if (error) {
+        log_line("GET /keys: %s", fault.text);
         *why = "its own key set does not verify";
         return error;
     }
