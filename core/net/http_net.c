@@ -379,6 +379,7 @@ void http_net_free(struct http_net *net)
     if (!net) {
         return;
     }
+    net->stats.clients += net->shared != NULL; /* never counted as one */
     http_client_free(net->shared);
     if (net->stats.clients) {
         die("%zu HTTP clients outlive their net", net->stats.clients);
