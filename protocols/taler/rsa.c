@@ -242,6 +242,19 @@ int taler_rsa_unblind(struct taler_rsa_value *sig, const struct taler_rsa_public
     return error;
 }
 
+int taler_rsa_unblind_trusting(struct taler_rsa_value *sig, const struct taler_rsa_public *key,
+                               const struct taler_rsa_blinding *blinding,
+                               const struct taler_rsa_value *blind_sig)
+{
+    struct taler_rsa_value made;
+    if (!in_range(blind_sig, key))
+        return SHOAL_E_BAD_SIGNATURE;
+    int error = unblind(&made, key, &blinding->r, blind_sig);
+    if (error == 0)
+        *sig = made;
+    return error;
+}
+
 bool taler_rsa_verify(const struct taler_rsa_value *sig, const struct taler_rsa_public *key,
                       const struct taler_hash *message)
 {

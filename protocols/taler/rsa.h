@@ -45,6 +45,10 @@ int taler_rsa_blind(struct taler_rsa_value *blinded, struct taler_rsa_blinding *
 int taler_rsa_unblind(struct taler_rsa_value *sig, const struct taler_rsa_public *key,
                       const struct taler_rsa_blinding *blinding,
                       const struct taler_rsa_value *blind_sig) TALER_CHECKED;
+/* The same without looking whether the exchange signed: for load generators that say so. */
+int taler_rsa_unblind_trusting(struct taler_rsa_value *sig, const struct taler_rsa_public *key,
+                               const struct taler_rsa_blinding *blinding,
+                               const struct taler_rsa_value *blind_sig) TALER_CHECKED;
 
 /* Does `sig` sign `message`? What an exchange asks of every deposited coin. */
 bool taler_rsa_verify(const struct taler_rsa_value *sig, const struct taler_rsa_public *key,
