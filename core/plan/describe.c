@@ -77,8 +77,11 @@ static void put_row(struct buf *out, const struct option *o, const char *name)
 {
     struct buf type = {0};
     option_type_text(&type, o);
-    buf_printf(out, "| `%s` | ", name);
+    bool code = strpbrk((const char *)type.data, "{\"") != NULL; /* a shape, not words */
+    buf_printf(out, "| `%s` | %s", name, code ? "`" : "");
     put_cell(out, (const char *)type.data);
+    if (code)
+        buf_char(out, '`');
     buf_str(out, " | ");
     if (o->flags & OPTION_REQUIRED) {
         buf_str(out, "required");

@@ -214,6 +214,17 @@ void option_set_text(const struct option_table *table, void *options, const char
     memcpy((char *)options + text_offset(table, name), &text, sizeof text);
 }
 
+static void put_range(struct buf *out, const struct option *o)
+{
+    bool counted = o->type == OPTION_INTEGER || o->type == OPTION_NUMBER || o->type == OPTION_SIZE;
+    if (!counted || (o->min == 0 && o->max == 0))
+        return;
+    if (o->max == 0)
+        buf_printf(out, ", at least %.15g", o->min);
+    else
+        buf_printf(out, ", %.15g to %.15g", o->min, o->max);
+}
+
 void option_type_text(struct buf *out, const struct option *option)
 {
     static const char *const names[] = {
@@ -238,6 +249,7 @@ void option_type_text(struct buf *out, const struct option *option)
         buf_printf(out, "%s%s", i ? ", " : " ", option->values[i]);
     if (option->flags & OPTION_EMBEDDED)
         buf_str(out, " or embedded");
+    put_range(out, option);
     if (option->unit)
         buf_printf(out, ", in %s", option->unit);
 }

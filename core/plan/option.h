@@ -152,7 +152,8 @@ static inline bool option_is_embedded(const char *text)
     return text && strcmp(text, OPTION_EMBEDDED_TEXT) == 0;
 }
 
-/* "duration", "one of client, shared", "amount or a distribution of amounts": for texts. */
+/* "duration", "one of client, shared", "integer, 1 to 10", "amount or a distribution": for texts.
+ */
 void option_type_text(struct buf *out, const struct option *option);
 
 #endif

@@ -4,7 +4,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A simulator with one option of every type that reads no file and no environment. */
+/* A simulator with options of nearly every type. */
 struct toy {
     const char *url;
     int64_t integer, size, duration;

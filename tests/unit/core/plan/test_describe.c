@@ -75,6 +75,9 @@ static void markdown_rows_have_four_cells(void **state)
     assert_true(rows > 40);
     assert_non_null(
         strstr(text, "| `target` | URL or embedded | `embedded` | Base URL of a \\| b |"));
+    assert_non_null(strstr(text, "| `clients` | integer, 1 to 100000000 | required |"));
+    assert_non_null(strstr(text, "| `thresholds` | empty list | `[]` |"));
+    assert_non_null(strstr(text, "| `purge` | `\"every-iteration\", \"never\", {"));
     assert_non_null(strstr(text, "| `faults.share` |"));
     assert_non_null(strstr(text, "| `stages[].duration` |"));
     assert_non_null(strstr(text, "| `dns.ttl` | duration | `30s` |"));
