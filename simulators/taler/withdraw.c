@@ -12,9 +12,9 @@
 
 /* A planchet takes some 70 us and a signature 35: between so many the lane serves others. */
 #define COINS_AT_ONCE 16
-#define WITHDRAW_COINS_MAX 32000 /* of one reserve; a coin's number has 16 bits, as intents' have \
-                                  */
-#define WITHDRAW_NUMBER 1        /* of the intent of the coin 0 */
+/* Of one reserve: a coin's number has 16 bits, and so has its intent's. */
+#define WITHDRAW_COINS_MAX 32000
+#define WITHDRAW_NUMBER 1 /* of the intent of coin 0 */
 
 /* What is kept of a planchet until its signature is here, a third of struct taler_planchet. */
 struct fresh {
@@ -209,6 +209,9 @@ static void finish_coins(void *arg)
 {
     struct withdrawal *x = arg;
     struct taler_rsa_blinding blinding;
+    int (*unblind)(struct taler_rsa_value *, const struct taler_rsa_public *,
+                   const struct taler_rsa_blinding *, const struct taler_rsa_value *) =
+        x->w->options->trust_exchange ? taler_rsa_unblind_trusting : taler_rsa_unblind;
 
     for (size_t i = x->from; i < x->to && !x->error; i++) {
         const struct fresh *f = &x->coins[i];
@@ -216,8 +219,7 @@ static void finish_coins(void *arg)
         blinding.fdh.len = blinding.r.len = (uint16_t)len;
         memcpy(blinding.fdh.bytes, f->fdh, len);
         memcpy(blinding.r.bytes, f->r, len);
-        x->error =
-            taler_rsa_unblind(&x->signatures[i], f->denom->rsa, &blinding, &x->signatures[i]);
+        x->error = unblind(&x->signatures[i], f->denom->rsa, &blinding, &x->signatures[i]);
     }
     taler_wipe(&blinding, sizeof blinding);
 }
