@@ -160,10 +160,12 @@ static int forget_members(cJSON *object)
         forgotten = cJSON_AddObjectToObject(object, "$forgotten");
     cJSON_ArrayForEach(entry, named)
     {
+        if (error)
+            break;
         cJSON *member = cJSON_DetachItemFromObjectCaseSensitive(object, entry->string);
         struct taler_hash h;
         char text[TALER_HASH_TEXT_MAX];
-        if (error || !member)
+        if (!member)
             continue; /* forgotten before: its hash is in $forgotten already */
         error =
             cJSON_IsString(entry) ? hash_json(&h, member, entry->valuestring) : SHOAL_E_BAD_INPUT;
