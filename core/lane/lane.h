@@ -74,7 +74,7 @@ int group_join(struct fiber_group *group, int64_t deadline_ns);
  * the group's memory goes, also when it was cancelled itself. */
 void group_end(struct fiber_group *group);
 
-bool fiber_cancelled(void); /* of the current fiber */
+bool fiber_cancelled(void); /* of the current fiber; false on the lane's stack, so in fiber_deep */
 
 /* Between shield(true) and shield(false) waits are not ended by cancellation: for clean-ups that
  * wait, which must use a short deadline of their own. Nests. */

@@ -38,6 +38,7 @@ int lane_offload(struct lane_job *job, int64_t deadline_ns)
     if (!lane || !fiber_current())
         die("lane_offload outside a fiber");
     wait_init(&waiter.wait);
+    /* cppcheck-suppress autoVariables ; taken back below, before this frame goes */
     job->wait = &waiter.wait;
     job->request.data = job;
     if (uv_queue_work(lane_loop(lane), &job->request, on_work, on_done) != 0)

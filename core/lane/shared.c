@@ -150,12 +150,16 @@ void *shared_data(struct shared_value *value)
     return value->data;
 }
 
+/* Takes over data. NULL without memory. */
 static struct shared_value *value_new(const struct shared *slot, void *data)
 {
     struct shared_value *value = malloc(sizeof *value);
 
-    if (!value)
-        die("no memory for a shared value");
+    if (!value) {
+        if (slot->destroy)
+            slot->destroy(data);
+        return NULL;
+    }
     atomic_init(&value->references, 1);
     value->data = data;
     value->destroy = slot->destroy;
@@ -174,8 +178,10 @@ static int fetch_value(struct shared *slot, shared_fetch fetch, void *arg, int64
     void *data = NULL;
     int rc = fetch(arg, previous ? previous->data : NULL, deadline_ns, &data, &expires_ns);
 
-    if (rc == 0)
+    if (rc == 0) {
         value = previous && data == previous->data ? reference(previous) : value_new(slot, data);
+        rc = value ? 0 : SHOAL_E_NOMEM;
+    }
     pthread_mutex_lock(&slot->lock);
     slot->fetching = false;
     if (rc == 0) {
