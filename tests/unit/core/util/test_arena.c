@@ -67,15 +67,22 @@ struct trace {
     char text[8];
 };
 
+static void add(struct trace *t, char c)
+{
+    size_t len = strlen(t->text);
+    assert_true(len + 1 < sizeof t->text);
+    t->text[len] = c;
+}
+
 static void add_a(void *arg)
 {
-    strcat(((struct trace *)arg)->text, "a");
+    add(arg, 'a');
 }
 
 static void add_b_and_defer_a(void *arg)
 {
     struct trace *t = arg;
-    strcat(t->text, "b");
+    add(t, 'b');
     arena_defer(t->arena, add_a, t);
 }
 
