@@ -64,7 +64,7 @@ static int check_file(const struct shard_options *o, size_t *size, char *error)
         return unlink(o->path) ? refuse_file(o->path, error, "made anew", errno) : 0;
     *size = (size_t)st.st_size;
     const struct verify_options verify = {
-        .path = o->path, .index = o->index, .shards = o->shards, .tables = o->tables};
+        .path = o->path, .index = o->index, .spread = o->spread, .tables = o->tables};
     return verify_file(&verify, error);
 }
 
@@ -115,7 +115,7 @@ int shard_open(struct state_shard **out, const struct shard_options *o, char *er
     if (!shard)
         return state_refuse(error, SHOAL_E_NOMEM, "out of memory");
     shard->index = o->index;
-    shard->shards = o->shards;
+    shard->spread = o->spread;
     shard->tables = o->tables;
     shard->map_size = o->map_size;
     shard->staged_max = o->staged_max;

@@ -94,7 +94,8 @@ struct state_shard {
     bool reading;
     int broken; /* LMDB gave up: every later call returns this */
     int fd;     /* LMDB's own, for fdatasync and fstat */
-    unsigned index, shards, tables;
+    unsigned index, tables;
+    struct state_spread spread;
     size_t map_size, staged_max;
     struct staged staged;
     uint64_t committed;
@@ -106,7 +107,8 @@ struct state_shard {
 /* The folder of `shard` exists and is locked. With `existing` the file must be there and whole. */
 struct shard_options {
     const char *path;
-    unsigned index, shards, tables;
+    unsigned index, tables;
+    struct state_spread spread;
     size_t map_size, staged_max;
     bool existing;
 };
@@ -146,7 +148,8 @@ const char *state_shown(const char *path, char out[STATE_SHOWN_MAX]);
 struct manifest {
     char purpose[STATE_PURPOSE_MAX];
     char tables[STATE_TABLES_MAX][STATE_NAME_MAX];
-    unsigned table_count, shards;
+    unsigned table_count;
+    struct state_spread spread;
 };
 /* NOT_FOUND (without a text) when there is none. */
 int manifest_read(const char *folder, struct manifest *out, char *error);
@@ -166,7 +169,8 @@ int guard_lock(const char *folder, int *fd, char *error);
 /* verify.c: is this file a whole LMDB file of ours? Reads the file, maps nothing. */
 struct verify_options {
     const char *path;
-    unsigned index, shards, tables;
+    unsigned index, tables;
+    struct state_spread spread;
 };
 int verify_file(const struct verify_options *options, char *error);
 

@@ -36,7 +36,7 @@ static int read_tables(const cJSON *list, struct manifest *out)
 
 static int read_members(const char *folder, const cJSON *root, struct manifest *out, char *error)
 {
-    int64_t format = 0, shards = 0;
+    int64_t format = 0, shards = 0, partitions = 0, segments = 0;
     const char *purpose = json_string(root, "purpose");
     if (!json_int(root, "format", &format))
         return damaged(folder, error, "it has no format");
@@ -51,10 +51,13 @@ static int read_members(const char *folder, const cJSON *root, struct manifest *
         return damaged(folder, error, "it has no purpose");
     if (!json_int(root, "shards", &shards) || shards < 1 || shards > STATE_SHARDS_MAX)
         return damaged(folder, error, "its number of shards is impossible");
+    if (!json_int(root, "partitions", &partitions) || partitions < 0 || partitions > UINT32_MAX ||
+        !json_int(root, "segments", &segments) || segments < 1 || segments > UINT32_MAX)
+        return damaged(folder, error, "its partitions or segments are impossible");
     if (read_tables(json_array(root, "tables"), out))
         return damaged(folder, error, "its list of tables is impossible");
     (void)snprintf(out->purpose, sizeof out->purpose, "%s", purpose);
-    out->shards = (unsigned)shards;
+    out->spread = (struct state_spread){(uint32_t)partitions, (uint32_t)segments, (uint32_t)shards};
     return 0;
 }
 
@@ -107,7 +110,8 @@ static void compose(struct buf *out, const struct manifest *m)
         buf_str(out, i ? ", " : "");
         json_quote(out, slice_str(m->tables[i]));
     }
-    buf_printf(out, "], \"shards\": %u}\n", m->shards);
+    buf_printf(out, "], \"partitions\": %u, \"segments\": %u, \"shards\": %u}\n",
+               m->spread.partitions, m->spread.segments, m->spread.shards);
 }
 
 int manifest_write(const char *folder, const struct manifest *m, char *error)
@@ -158,6 +162,14 @@ int manifest_check(const char *folder, const struct manifest *have, const struct
                             "the state folder %s is for '%.60s', not for '%.60s': choose another "
                             "with --state-dir",
                             state_shown(folder, shown), have->purpose, want->purpose);
+    if (have->spread.partitions != want->spread.partitions ||
+        have->spread.segments != want->spread.segments)
+        return state_refuse(error, SHOAL_E_BAD_INPUT,
+                            "the state folder %s spreads its clients over %u partitions and %u "
+                            "segments, not %u and %u: keep the numbers of clients and segments, or "
+                            "give a new folder",
+                            state_shown(folder, shown), have->spread.partitions,
+                            have->spread.segments, want->spread.partitions, want->spread.segments);
     bool same = have->table_count == want->table_count;
     for (unsigned i = 0; same && i < want->table_count; i++)
         same = strcmp(have->tables[i], want->tables[i]) == 0;

@@ -21,7 +21,7 @@ static bool in_mask(uint32_t mask, unsigned table)
 
 int state_purge(struct state_shard *shard, uint64_t client, const struct state_purge *what)
 {
-    assert(client % shard->shards == shard->index);
+    assert(state_spread_shard(&shard->spread, client) == shard->index);
     if (what->older_than_us < 0 || what->tables == 0)
         return 0;
     struct staged *s = &shard->staged;

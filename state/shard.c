@@ -27,7 +27,7 @@ static struct staged_key staged_key_of(const struct state_key *key,
 
 static void check_key(const struct state_shard *shard, uint64_t client, unsigned table)
 {
-    assert(client % shard->shards == shard->index);
+    assert(state_spread_shard(&shard->spread, client) == shard->index);
     assert(table < shard->tables);
 }
 

@@ -1,9 +1,9 @@
 /* Per-client durable state in LMDB.
  *
- * A store is a folder of shards; shard = client mod shards, fixed when the folder is made and kept
- * in its manifest, so the number of lanes may change between runs. A lane owns whole shards, and a
- * shard is used by one thread only. Key = client id (8 bytes, big-endian) | table (1 byte) | record
- * key, so a client's records are one range and a purge is one range delete.
+ * A store is a folder of shards; how clients spread over them is fixed when the folder is made and
+ * kept in its manifest, so the number of lanes may change between runs. A lane owns whole shards,
+ * and a shard is used by one thread only. Key = client id (8 bytes, big-endian) | table (1 byte) |
+ * record key, so a client's records are one range and a purge is one range delete.
  *
  * Writes are staged in a bounded buffer which reads consult first, and go to disk together in
  * state_commit, once per loop turn. A commit survives the death of the process (MDB_NOSYNC: not the
@@ -29,13 +29,33 @@
 struct state_store; /* the folder; thread-safe: open and close only */
 struct state_shard; /* one LMDB environment; one thread */
 
+/* shard of a client = (client mod partitions) / segments mod shards; without partitions (0), client
+ * / segments mod shards. Segments 0 mean 1. */
+struct state_spread {
+    uint32_t partitions, segments, shards;
+};
+
+static inline unsigned state_spread_shard(const struct state_spread *s, uint64_t client)
+{
+    uint64_t place = s->partitions ? client % s->partitions : client;
+    return (unsigned)(place / (s->segments ? s->segments : 1) % s->shards);
+}
+
+enum state_expect {
+    STATE_ANY,      /* opened when it is there, made when not */
+    STATE_NEW,      /* one that is there is refused */
+    STATE_EXISTING, /* must be there; one whose making was interrupted is finished */
+};
+
 /* Tables by name; the index in this list is the byte in the key. The list is kept in the manifest:
  * a folder with other tables is refused. Names end at the first NULL. */
 struct state_options {
     const char *path;    /* created when missing */
     const char *purpose; /* "taler-wallet of scenario wallets": a folder for another is refused */
     const char *const *tables;
-    unsigned shards;   /* for a new folder; an old folder keeps its own */
+    unsigned shards;               /* for a new folder; an old folder keeps its own */
+    uint32_t partitions, segments; /* of struct state_spread; a folder with others is refused */
+    enum state_expect expect;
     size_t map_size;   /* first size of a shard's map in bytes; 0: 16 MiB */
     size_t staged_max; /* bytes staged before a put commits by itself; 0: 4 MiB */
 };

@@ -16,13 +16,14 @@
 
 struct state_store {
     int lock;
-    unsigned shard_count;
+    struct state_spread spread;
     struct state_shard *shards[STATE_SHARDS_MAX];
 };
 
 static int check_options(const struct state_options *o, struct manifest *want, char *error)
 {
-    *want = (struct manifest){.shards = o->shards};
+    uint32_t segments = o->segments ? o->segments : 1;
+    *want = (struct manifest){.spread = {o->partitions, segments, o->shards}};
     if (!o->path || !o->path[0] || strlen(o->path) + FILE_NAME_ROOM > STATE_PATH_MAX)
         return state_refuse(error, SHOAL_E_BAD_INPUT, "the path of the state folder is %s",
                             o->path && o->path[0] ? "too long" : "empty");
@@ -75,14 +76,14 @@ static int make_folder(const char *path, char *error)
 static int open_shards(struct state_store *store, const struct state_options *o,
                        const struct manifest *m, bool existing, char *error)
 {
-    store->shard_count = m->shards;
-    for (unsigned i = 0; i < m->shards; i++) {
+    store->spread = m->spread;
+    for (unsigned i = 0; i < m->spread.shards; i++) {
         char path[STATE_PATH_MAX];
         (void)snprintf(path, sizeof path, "%s/shard-%02u.mdb", o->path, i);
         const struct shard_options shard = {
             .path = path,
             .index = i,
-            .shards = m->shards,
+            .spread = m->spread,
             .tables = m->table_count,
             .map_size = o->map_size ? o->map_size : DEFAULT_MAP_SIZE,
             .staged_max = o->staged_max ? o->staged_max : DEFAULT_STAGED_MAX,
@@ -110,22 +111,42 @@ static int open_locked(struct state_store *store, const struct state_options *o,
     return rc ? rc : open_shards(store, o, &have, true, error);
 }
 
+/* All that can be refused before anything is written into the folder. */
+static int look(const struct state_options *o, char *error)
+{
+    struct manifest have;
+    struct stat st;
+    char shown[STATE_SHOWN_MAX];
+    if (o->expect == STATE_EXISTING && stat(o->path, &st) && errno == ENOENT)
+        return state_refuse(error, SHOAL_E_BAD_INPUT,
+                            "there is no state in %s to go on with: name the folder of the earlier "
+                            "run or start a new one",
+                            state_shown(o->path, shown));
+    int rc = make_folder(o->path, error);
+    if (rc == 0)
+        rc = guard_file_system(o->path, error);
+    if (rc)
+        return rc;
+    rc = manifest_read(o->path, &have, error);
+    if (rc == SHOAL_E_NOT_FOUND)
+        return guard_unfinished(o->path, error);
+    if (rc == 0 && o->expect == STATE_NEW)
+        return state_refuse(error, SHOAL_E_BAD_INPUT,
+                            "%s holds the state of an earlier run: go on with --resume or "
+                            "--state-from, or give a new folder with --state-dir",
+                            state_shown(o->path, shown));
+    return rc;
+}
+
 int state_open(struct state_store **out, const struct state_options *options,
                char error[STATE_ERROR_TEXT_MAX])
 {
     *out = NULL;
     error[0] = 0;
-    struct manifest want, have;
+    struct manifest want;
     int rc = check_options(options, &want, error);
     if (rc == 0)
-        rc = make_folder(options->path, error);
-    if (rc == 0)
-        rc = guard_file_system(options->path, error);
-    if (rc)
-        return rc;
-    rc = manifest_read(options->path, &have, error);
-    if (rc == SHOAL_E_NOT_FOUND)
-        rc = guard_unfinished(options->path, error);
+        rc = look(options, error);
     if (rc)
         return rc;
     struct state_store *store = calloc(1, sizeof *store);
@@ -147,7 +168,7 @@ void state_close(struct state_store *store)
 {
     if (!store)
         return;
-    for (unsigned i = 0; i < store->shard_count; i++) {
+    for (unsigned i = 0; i < store->spread.shards; i++) {
         if (store->shards[i])
             (void)state_commit(store->shards[i]);
         shard_close(store->shards[i]);
@@ -159,18 +180,18 @@ void state_close(struct state_store *store)
 
 unsigned state_shards(const struct state_store *store)
 {
-    return store->shard_count;
+    return store->spread.shards;
 }
 
 struct state_shard *state_shard(struct state_store *store, unsigned index)
 {
-    assert(index < store->shard_count);
+    assert(index < store->spread.shards);
     return store->shards[index];
 }
 
 unsigned state_shard_of(const struct state_store *store, uint64_t client)
 {
-    return (unsigned)(client % store->shard_count);
+    return state_spread_shard(&store->spread, client);
 }
 
 int state_refuse(char *error, int code, const char *format, ...)

@@ -169,7 +169,7 @@ static int check_record_key(struct verify *v, const uint8_t *key, size_t len)
     const struct verify_options *o = v->options;
     if (len < STATE_KEY_HEAD || len > STATE_FULL_KEY_MAX || key[STATE_CLIENT_SIZE] >= o->tables)
         return wrong(v, "it holds keys of another program");
-    if (get_u64be(key) % o->shards != o->index)
+    if (state_spread_shard(&o->spread, get_u64be(key)) != o->index)
         return wrong(v, "it is another shard's file");
     return 0;
 }

@@ -135,10 +135,12 @@ static void a_damaged_manifest(void **state)
         {"{\"format\": 1, \"shards\": 1, \"tables\": [\"a\"]}", "no purpose", SHOAL_E_CORRUPT},
         {"{\"format\": 1, \"purpose\": \"p\", \"shards\": 65, \"tables\": [\"a\"]}", "shards",
          SHOAL_E_CORRUPT},
-        {"{\"format\": 1, \"purpose\": \"p\", \"shards\": 1, \"tables\": []}", "tables",
-         SHOAL_E_CORRUPT},
-        {"{\"format\": 1, \"purpose\": \"p\", \"shards\": 1, \"tables\": [1]}", "tables",
-         SHOAL_E_CORRUPT},
+        {"{\"format\": 1, \"purpose\": \"p\", \"segments\": 1, \"partitions\": 0, \"shards\": 1, "
+         "\"tables\": []}",
+         "tables", SHOAL_E_CORRUPT},
+        {"{\"format\": 1, \"purpose\": \"p\", \"segments\": 1, \"partitions\": 0, \"shards\": 1, "
+         "\"tables\": [1]}",
+         "tables", SHOAL_E_CORRUPT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_file(file_of(f, "manifest.json"), cases[i].text, strlen(cases[i].text));
