@@ -9,6 +9,6 @@
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A failed invariant of ours: says where, and aborts. */
-_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 #endif
