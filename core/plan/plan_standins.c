@@ -11,8 +11,8 @@ static void flatten(struct option_binder *binder, struct plan_standin *out, cons
 
     cJSON_ArrayForEach(item, object)
     {
-        const char *key = *prefix ? arena_printf(binder->arena, "%s.%s", prefix, item->string)
-                                  : item->string;
+        const char *key =
+            *prefix ? arena_printf(binder->arena, "%s.%s", prefix, item->string) : item->string;
         bool nested = cJSON_IsObject(item) && strcmp(item->string, "faults") == 0;
         if (nested && !*prefix) {
             flatten(binder, out, key, item, path);
@@ -30,8 +30,8 @@ static void flatten(struct option_binder *binder, struct plan_standin *out, cons
     }
 }
 
-static void bind_standins(struct option_binder *binder, const struct option *o,
-                          const cJSON *value, const char *path, void *field)
+static void bind_standins(struct option_binder *binder, const struct option *o, const cJSON *value,
+                          const char *path, void *field)
 {
     struct plan_standins standins = {NULL, 0};
     int count = cJSON_GetArraySize(value);
