@@ -312,6 +312,36 @@ static void test_guards_catch_an_overflow(void **state)
     }
 }
 
+static void deep_park(void *arg)
+{
+    (void)arg;
+    fiber_park();
+}
+
+static void parks_in_deep(void *arg)
+{
+    (void)arg;
+    fiber_deep(deep_park, NULL);
+}
+
+static void park_on_lane_stack(void *arg)
+{
+    struct fiber_pool *pool = pool_of(FIBER_GUARD_MADVISE, 1);
+
+    (void)arg;
+    fiber_resume(fiber_new(pool, parks_in_deep, NULL));
+}
+
+static void test_parking_in_a_deep_call_dies(void **state)
+{
+    struct death death;
+
+    die_in_child(park_on_lane_stack, NULL, &death);
+    assert_true(WIFSIGNALED(death.status));
+    assert_int_equal(WTERMSIG(death.status), SIGABRT);
+    assert_non_null(strstr(death.text, "a wait outside a fiber, or inside fiber_deep"));
+}
+
 /* --- many ------------------------------------------------------------------------------------- */
 
 static size_t rss_anon_bytes(void)
@@ -423,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_pool_is_bounded_and_reuses_the_last),
         cmocka_unit_test(test_deep_calls_run_on_the_large_stack),
         cmocka_unit_test(test_guards_catch_an_overflow),
+        cmocka_unit_test(test_parking_in_a_deep_call_dies),
         cmocka_unit_test(test_many_parked_stacks_cost_a_page_each),
         cmocka_unit_test(test_mprotect_guards_end_before_the_mappings_do),
     };
