@@ -167,10 +167,8 @@ static void merge_line(struct histogram *into, const struct histogram *from, int
             add_at(into, (chunk << HALF_BITS) + (int)at + i, source[i]);
 }
 
-void histogram_merge(struct histogram *into, const struct histogram *from)
+void histogram_merge_buckets(struct histogram *into, const struct histogram *from)
 {
-    if (from->count == 0)
-        return;
     for (int c = 0; c < HISTOGRAM_CHUNKS; c++) {
         if (!from->touched[c])
             continue;
@@ -180,6 +178,10 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
             merge_line(into, from, c, LINE * (size_t)__builtin_ctzll(bits));
         into->touched[c] |= from->touched[c];
     }
+}
+
+void histogram_merge_exact(struct histogram *into, const struct histogram *from)
+{
     into->count += from->count;
     into->clamped += from->clamped;
     into->sum_ns += from->sum_ns;
@@ -187,6 +189,14 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
         into->min_ns = from->min_ns;
     if (from->max_ns > into->max_ns)
         into->max_ns = from->max_ns;
+}
+
+void histogram_merge(struct histogram *into, const struct histogram *from)
+{
+    if (from->count == 0)
+        return;
+    histogram_merge_buckets(into, from);
+    histogram_merge_exact(into, from);
 }
 
 static uint64_t count_at(const struct histogram *h, int index)
@@ -274,13 +284,4 @@ size_t histogram_bytes(const struct histogram *h)
         if (h->chunks[i])
             bytes += HISTOGRAM_CHUNK * count_size(h);
     return bytes;
-}
-
-void histogram_set_exact(struct histogram *h, uint64_t sum_ns, int64_t min_ns, int64_t max_ns)
-{
-    if (h->count == 0)
-        return;
-    h->sum_ns = sum_ns;
-    h->min_ns = min_ns;
-    h->max_ns = max_ns;
 }

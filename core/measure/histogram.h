@@ -41,6 +41,10 @@ void histogram_clear(struct histogram *h);  /* keeps the memory */
 void histogram_record(struct histogram *h, int64_t ns);
 void histogram_record_many(struct histogram *h, int64_t ns, uint64_t times);
 void histogram_merge(struct histogram *into, const struct histogram *from);
+/* Its two halves, for what was read back from two files: buckets from a histogram log; count, sum
+ * and extremes, exact, from a timeline. */
+void histogram_merge_buckets(struct histogram *into, const struct histogram *from);
+void histogram_merge_exact(struct histogram *into, const struct histogram *from);
 
 /* Values at percentiles (0 to 100, ascending) in one pass; 0 for an empty histogram. A value is the
  * highest its bucket can hold, never above max. */
@@ -59,8 +63,5 @@ int histogram_index(int64_t ns); /* of a value in range */
 int64_t histogram_lowest(int index);
 int64_t histogram_highest(int index);
 size_t histogram_bytes(const struct histogram *h);
-
-/* Exact extremes and sum of a histogram that was read back bucket by bucket; see hlog.h. */
-void histogram_set_exact(struct histogram *h, uint64_t sum_ns, int64_t min_ns, int64_t max_ns);
 
 #endif

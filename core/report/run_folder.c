@@ -49,6 +49,11 @@ const char *run_folder_error(const struct run_folder *f)
     return f->error;
 }
 
+void run_folder_set_error(struct run_folder *f, const char *sentence)
+{
+    snprintf(f->error, sizeof f->error, "%s", sentence);
+}
+
 void run_folder_default(char *out, size_t size, const char *name, int64_t wall_us)
 {
     char utc[UTC_TEXT_MAX], plain[65];
@@ -304,7 +309,7 @@ static int end_of_lines(int fd, uint64_t *end)
     return 0;
 }
 
-static int open_growing(struct run_folder *f, enum run_file file)
+int run_folder_touch(struct run_folder *f, enum run_file file)
 {
     char path[PATH_SIZE];
     if (f->growing[file] >= 0)
@@ -326,7 +331,7 @@ static int open_growing(struct run_folder *f, enum run_file file)
 
 int run_folder_append(struct run_folder *f, enum run_file file, struct slice content)
 {
-    int code = open_growing(f, file);
+    int code = run_folder_touch(f, file);
     if (code)
         return code;
     int err = write_at(f->growing[file], content, f->sizes[file]);
@@ -343,7 +348,7 @@ int run_folder_append(struct run_folder *f, enum run_file file, struct slice con
 int run_folder_replace_tail(struct run_folder *f, enum run_file file, uint64_t offset,
                             struct slice content)
 {
-    int code = open_growing(f, file);
+    int code = run_folder_touch(f, file);
     if (code)
         return code;
     assert(offset <= f->sizes[file]);

@@ -48,9 +48,12 @@ const char *run_folder_path(const struct run_folder *f);
 const char *run_file_name(enum run_file file);
 /* The sentence of the last failure on this folder. */
 const char *run_folder_error(const struct run_folder *f);
+void run_folder_set_error(struct run_folder *f, const char *sentence);
 
 int run_folder_write(struct run_folder *f, enum run_file file, struct slice content);
 int run_folder_append(struct run_folder *f, enum run_file file, struct slice content);
+/* Opens a growing file, made when missing, cut behind its last whole line. */
+int run_folder_touch(struct run_folder *f, enum run_file file);
 /* Replaces everything from `offset` to the end with one write. */
 int run_folder_replace_tail(struct run_folder *f, enum run_file file, uint64_t offset,
                             struct slice content);

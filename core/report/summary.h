@@ -31,7 +31,7 @@ struct summary_counts {
 
 struct summary_row {
     struct series series;
-    bool used; /* anything started: rows that are not used are left out of table and JSON */
+    bool used; /* anything started: others are left out of the table, requests of the JSON too */
     struct summary_counts whole, steady;
 };
 
