@@ -62,12 +62,11 @@ static const char *share_cell(uint64_t part, uint64_t whole, char out[CELL_MAX])
 /* Too long a label is cut at its end, where it differs least from its neighbours. */
 static const char *label_cell(const struct series *series, char out[LABEL_WIDTH + 1])
 {
-    char full[128];
-    int len = snprintf(full, sizeof full, "%s%s", series->kind == SERIES_REQUEST ? "  " : "",
-                       series->name);
-    snprintf(out, LABEL_WIDTH + 1, "%s", full);
-    if (len > LABEL_WIDTH)
-        out[LABEL_WIDTH - 1] = '~';
+    const char *indent = series->kind == SERIES_REQUEST ? "  " : "";
+    size_t room = LABEL_WIDTH - 1 - strlen(indent); /* a blank follows */
+    bool cut = strlen(series->name) > room;
+    snprintf(out, LABEL_WIDTH + 1, "%s%.*s%s", indent, (int)(cut ? room - 1 : room), series->name,
+             cut ? "~" : "");
     return out;
 }
 
@@ -151,7 +150,7 @@ static bool told_below(const struct summary *s, const struct summary_error *e)
 
 static void put_error(struct buf *out, const struct summary_error *e)
 {
-    char what[160], line[FAILURE_TEXT_MAX + 256];
+    char what[160], line[FAILURE_TEXT_MAX + 384];
     int len = snprintf(what, sizeof what, "%s", e->failure.kind);
     if (e->failure.code)
         len += snprintf(what + len, sizeof what - (size_t)len, " code %" PRId64, e->failure.code);
@@ -163,7 +162,14 @@ static void put_error(struct buf *out, const struct summary_error *e)
     for (char *p = line; *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = ' ';
-    buf_printf(out, "%.*s\n", TABLE_WIDTH, line);
+    size_t cut = strlen(line);
+    if (cut > TABLE_WIDTH) {
+        cut = TABLE_WIDTH;
+        while (cut > 0 && ((unsigned char)line[cut] & 0xc0) == 0x80)
+            cut--; /* not inside a character */
+    }
+    buf_put(out, line, cut);
+    buf_char(out, '\n');
 }
 
 static void put_errors(struct buf *out, const struct summary *s)
