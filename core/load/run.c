@@ -309,7 +309,6 @@ static void *lane_main(void *arg)
     init_groups(l);
     lane_up(l);
     lane_run(l->load.lane);
-    lane_free(l->load.lane);
     return NULL;
 }
 
@@ -550,6 +549,11 @@ void load_finish(struct load_run *run, struct load_totals *out)
         if (!run->lanes || !run->lanes[i].started)
             continue;
         pthread_join(run->lanes[i].thread, NULL);
+    }
+    for (unsigned i = 0; i < run->options.lanes; i++) { /* lanes may post to each other until then */
+        if (!run->lanes || !run->lanes[i].started)
+            continue;
+        lane_free(run->lanes[i].load.lane);
         run->lanes[i].started = false;
     }
     for (size_t i = 0; run->scenarios && i < run->scenario_count; i++) {
