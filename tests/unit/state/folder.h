@@ -2,6 +2,7 @@
 #ifndef SHOAL_TESTS_STATE_FOLDER_H
 #define SHOAL_TESTS_STATE_FOLDER_H
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -121,6 +122,37 @@ static inline void commit_all(struct state_store *store)
 {
     for (unsigned i = 0; i < state_shards(store); i++)
         assert_int_equal(state_commit(state_shard(store, i)), 0);
+}
+
+/* Opening fails with this code, and the sentence has these words, in order. */
+static inline void refused(const struct state_options *options, int code, const char *const *words)
+{
+    struct state_store *store;
+    char error[STATE_ERROR_TEXT_MAX];
+    int rc = state_open(&store, options, error);
+    if (rc != code)
+        print_error("%s instead of %s: %s\n", error_name(rc), error_name(code), error);
+    assert_int_equal(rc, code);
+    assert_null(store);
+    assert_null(strchr(error, '\n'));
+    const char *at = error;
+    for (; *words; words++) {
+        const char *found = strstr(at, *words);
+        if (!found)
+            print_error("'%s' is not in: %s\n", *words, error);
+        assert_non_null(found);
+        at = found + strlen(*words);
+    }
+}
+
+#define REFUSED(options, code, ...) refused(options, code, (const char *const[]){__VA_ARGS__, NULL})
+
+static inline void write_file(const char *path, const void *data, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, data, len), len);
+    close(fd);
 }
 
 #endif
