@@ -81,7 +81,7 @@ int run_manifest_write(struct run_context *c, int64_t ended_wall_us)
                          .resumed = c->resumed,
                          .insecure_tls = any_insecure(c->plan)};
     memcpy(m.run_id, c->run_id, RUN_ID_SIZE);
-    int error = manifest_write(c->folder, &m);
+    int error = manifest_save(c->folder, &m);
     buf_free(&line);
     arena_free(arena);
     return error;

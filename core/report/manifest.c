@@ -190,7 +190,7 @@ static void put_identity(struct json_out *o, const struct manifest *m)
     jo_string(o, "program_sha256", program_hash(text));
 }
 
-int manifest_write(struct run_folder *folder, const struct manifest *m)
+int manifest_save(struct run_folder *folder, const struct manifest *m)
 {
     struct buf text = {0};
     struct json_out o = {.buf = &text, .indent_depth = 2};

@@ -35,6 +35,6 @@ struct manifest {
 };
 
 /* At the start and again at the end. */
-int manifest_write(struct run_folder *folder, const struct manifest *m);
+int manifest_save(struct run_folder *folder, const struct manifest *m);
 
 #endif
