@@ -22,6 +22,7 @@ struct embedded {
     pid_t pid;
     int leash;  /* its standard input; -1: let go */
     int output; /* its standard output */
+    int64_t stop_ns;
     struct buf text;
     char base[128];
 };
@@ -218,9 +219,11 @@ static int spawn(pid_t *pid, const struct plumbing *p, const char *const args[])
 }
 
 /* Until it says ready, ends, or time is up. Failing, it leaves no process. */
-static int wait_ready(struct embedded *e, const char *log, char error[EMBEDDED_ERROR_MAX])
+static int wait_ready(struct embedded *e, const struct embedded_options *options,
+                      char error[EMBEDDED_ERROR_MAX])
 {
-    int64_t deadline = clock_after(clock_ns(), EMBEDDED_START_NS);
+    int64_t patience = options->start_ns ? options->start_ns : EMBEDDED_START_NS;
+    int64_t deadline = clock_after(clock_ns(), patience);
     int result = SHOAL_OK;
     while (!result) {
         if (take_ready(e))
@@ -229,14 +232,13 @@ static int wait_ready(struct embedded *e, const char *log, char error[EMBEDDED_E
     }
     int status;
     close_end(&e->leash);
-    int64_t patience = result == SHOAL_E_NOT_FOUND ? EMBEDDED_STOP_NS : 0;
-    reap(e, clock_after(clock_ns(), patience), &status);
+    reap(e, clock_after(clock_ns(), result == SHOAL_E_NOT_FOUND ? e->stop_ns : 0), &status);
     if (result == SHOAL_E_NOT_FOUND)
         say_status(error, status);
     else
-        snprintf(error, EMBEDDED_ERROR_MAX, "the stand-in did not get ready in %d seconds",
-                 (int)(EMBEDDED_START_NS / NS_PER_S));
-    add_last_words(error, log);
+        snprintf(error, EMBEDDED_ERROR_MAX, "the stand-in did not get ready in %.3g seconds",
+                 (double)patience / NS_PER_S);
+    add_last_words(error, options->log);
     return result == SHOAL_E_NOT_FOUND ? SHOAL_E_INTERNAL : result;
 }
 
@@ -270,7 +272,8 @@ int embedded_start(struct embedded **out, const struct embedded_options *options
     e->output = plumbing.output[0];
     plumbing.leash[1] = plumbing.output[0] = -1;
     close_plumbing(&plumbing);
-    result = wait_ready(e, options->log, error);
+    e->stop_ns = options->stop_ns ? options->stop_ns : EMBEDDED_STOP_NS;
+    result = wait_ready(e, options, error);
     if (result) {
         discard(e);
         return result;
@@ -327,15 +330,15 @@ int embedded_stop(struct embedded *e, struct buf *ledger, char error[EMBEDDED_ER
     if (!e)
         return SHOAL_OK;
     char words[EMBEDDED_ERROR_MAX] = "";
-    int64_t deadline = clock_after(clock_ns(), EMBEDDED_STOP_NS);
+    int64_t deadline = clock_after(clock_ns(), e->stop_ns);
     close_end(&e->leash);
     while (!read_output(e, deadline))
         ;
     int status;
     int result = reap(e, deadline, &status);
     if (result == SHOAL_E_TIMEOUT) {
-        snprintf(words, sizeof words, "the stand-in did not end in %d seconds and was killed",
-                 (int)(EMBEDDED_STOP_NS / NS_PER_S));
+        snprintf(words, sizeof words, "the stand-in did not end in %.3g seconds and was killed",
+                 (double)e->stop_ns / NS_PER_S);
     } else if (result || status) {
         say_status(words, status);
         result = SHOAL_E_UNEXPECTED;

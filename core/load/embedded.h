@@ -22,12 +22,14 @@ struct embedded_options {
     const char *listen;      /* as in serve.h; NULL: 127.0.0.1, a free port */
     const char *const *sets; /* "key=value" */
     size_t set_count;
-    const char *log; /* file that its standard error is appended to; NULL: ours */
+    const char *log;  /* file that its standard error is appended to; NULL: ours */
+    int64_t start_ns; /* how long it may take to get ready; 0: EMBEDDED_START_NS */
+    int64_t stop_ns;  /* from the end of its leash to SIGKILL; 0: EMBEDDED_STOP_NS */
 };
 
 #define EMBEDDED_ERROR_MAX 400
-#define EMBEDDED_START_NS (20 * INT64_C(1000000000)) /* until it says ready */
-#define EMBEDDED_STOP_NS (10 * INT64_C(1000000000))  /* from the end of its leash to SIGKILL */
+#define EMBEDDED_START_NS (20 * INT64_C(1000000000))
+#define EMBEDDED_STOP_NS (10 * INT64_C(1000000000))
 
 /* Waits until it is ready. On failure *out is NULL, nothing is left running, and `error` is one
  * sentence (with the child's last words). SHOAL_E_TIMEOUT, SHOAL_E_IO, or SHOAL_E_INTERNAL when it

@@ -74,11 +74,14 @@ static uint64_t rss_anon_bytes(void)
     return kib * 1024;
 }
 
-/* The stand-in's ledger, and what the server knows: requests, faults, its own cost. */
-static void write_ledger(struct server *s)
+/* The stand-in's last word and its end, and what the server knows: requests, faults, its own cost.
+ */
+static void close_books(struct server *s)
 {
     struct buf *out = &s->ledger;
     s->options->standin->ledger(s->service, out);
+    s->options->standin->stop(s->service); /* answers what it keeps, which counts */
+    s->service = NULL;
     if (out->error || !out->len || out->data[out->len - 1] != '}')
         die("the ledger of the stand-in %s is no object", s->options->standin->system);
     out->len--;
@@ -116,21 +119,22 @@ static int save_ledger(const char *folder, struct slice ledger)
     return error;
 }
 
+static void close_signals(struct server *s)
+{
+    for (size_t i = 0; i < END_SIGNALS; i++)
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+}
+
 /* In one call of the loop, so no request comes between the ledger and the end. */
 static void end(struct server *s)
 {
     if (s->ending)
         return;
     s->ending = true;
-    if (s->service) {
-        write_ledger(s);
-        s->options->standin->stop(s->service);
-        s->service = NULL;
-    }
+    close_books(s);
     listener_free(s->listener);
     s->listener = NULL;
-    for (size_t i = 0; i < END_SIGNALS; i++)
-        uv_close((uv_handle_t *)&s->signals[i], NULL);
+    close_signals(s);
     if (s->on_leash)
         uv_close((uv_handle_t *)&s->leash, NULL);
     lane_stop(s->lane);
@@ -245,17 +249,21 @@ static void end_now(void *arg)
     end(arg);
 }
 
-static void watch_for_the_end(struct server *s)
+/* Before it says ready: whoever has read that may end it at once. */
+static void watch_signals(struct server *s)
 {
-    uv_loop_t *loop = lane_loop(s->lane);
     for (size_t i = 0; i < END_SIGNALS; i++) {
-        uv_signal_init(loop, &s->signals[i]);
+        uv_signal_init(lane_loop(s->lane), &s->signals[i]);
         s->signals[i].data = s;
         uv_signal_start(&s->signals[i], on_signal, end_signals[i]);
     }
+}
+
+static void watch_leash(struct server *s)
+{
     if (!s->options->until_eof)
         return;
-    s->on_leash = uv_poll_init(loop, &s->leash, STDIN_FILENO) == 0;
+    s->on_leash = uv_poll_init(lane_loop(s->lane), &s->leash, STDIN_FILENO) == 0;
     if (s->on_leash) {
         s->leash.data = s;
         uv_poll_start(&s->leash, UV_READABLE, on_leash);
@@ -347,6 +355,7 @@ static void give_up(void *arg)
     struct server *s = arg;
     if (s->listener)
         listener_free(s->listener);
+    close_signals(s);
     lane_stop(s->lane);
 }
 
@@ -369,9 +378,10 @@ int serve_run(const struct serve_options *options)
         arena_free(s.arena);
         return EXIT_OURS;
     }
+    watch_signals(&s);
     s.status = start(&s);
     if (s.status == EXIT_HELD)
-        watch_for_the_end(&s);
+        watch_leash(&s);
     else
         lane_post(s.lane, give_up, &s);
     lane_run(s.lane);
