@@ -1,118 +1,11 @@
 /* One exchange, from the fiber's side. What touches libcurl runs on the lane's stack. */
 #include <assert.h>
 #include <stdlib.h>
-#include <strings.h>
-#include <zlib.h>
+#include <string.h>
 
 #include "core/net/http_inside.h"
 #include "core/util/clock.h"
 #include "core/util/error.h"
-
-#define EXPECT_OFF_FROM (512u << 10) /* libcurl would wait for "100 Continue" from 1 MiB on */
-
-struct call {
-    struct http_client *client; /* or the lane's shared one */
-    const struct http_request *request;
-    struct http_response *response;
-    struct arena *arena;
-    int64_t deadline_ns;
-    size_t reply_max;
-
-    /* This hop. */
-    const char *url, *method;
-    struct slice body;
-    bool foreign; /* another origin than the request's: it gets no credentials */
-    struct http_link *link;
-    struct http_easy *easy;
-    const struct curl_slist *headers;
-    bool permit;
-    int error;
-};
-
-/* --- what is sent ------------------------------------------------------------------------- */
-
-static bool is_credential(const char *name)
-{
-    static const char *const names[] = {"Authorization", "Cookie", "Proxy-Authorization",
-                                        "X-Api-Key"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcasecmp(name, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void push_line(struct call *c, struct curl_slist ***tail, char *text)
-{
-    struct curl_slist *node = arena_alloc(c->arena, sizeof *node);
-    *node = (struct curl_slist){.data = text};
-    **tail = node;
-    *tail = &node->next;
-}
-
-static void build_headers(struct call *c)
-{
-    const struct http_request *q = c->request;
-    struct curl_slist *list = NULL, **tail = &list;
-    for (size_t i = 0; i < q->header_count; i++) {
-        const struct http_header *h = &q->headers[i];
-        if (c->foreign && is_credential(h->name)) {
-            continue;
-        }
-        const char *format = *h->value ? ": " : ";"; /* libcurl's way to send an empty one */
-        size_t name = strlen(h->name), gap = strlen(format), value = strlen(h->value);
-        char *text = arena_alloc(c->arena, name + gap + value + 1);
-        memcpy(text, h->name, name);
-        memcpy(text + name, format, gap);
-        memcpy(text + name + gap, h->value, value + 1);
-        push_line(c, &tail, text);
-    }
-    if (c->body.data) {
-        const char *type = q->content_type ? q->content_type : "application/json";
-        push_line(c, &tail, arena_printf(c->arena, "Content-Type: %s", type));
-        if (q->deflate) {
-            push_line(c, &tail, arena_strdup(c->arena, "Content-Encoding: deflate"));
-        }
-        if (c->body.len >= EXPECT_OFF_FROM) {
-            push_line(c, &tail, arena_strdup(c->arena, "Expect:"));
-        }
-    }
-    c->headers = list;
-}
-
-static int deflate_body(struct call *c)
-{
-    uLongf len = compressBound(c->body.len);
-    uint8_t *out = arena_alloc(c->arena, len);
-    if (compress2(out, &len, c->body.data, c->body.len, Z_DEFAULT_COMPRESSION) != Z_OK) {
-        return SHOAL_E_INTERNAL;
-    }
-    c->body = slice_of(out, len);
-    return SHOAL_OK;
-}
-
-static void set_method(struct http_easy *easy, const struct call *c)
-{
-    bool get = strcmp(c->method, "GET") == 0, post = strcmp(c->method, "POST") == 0;
-    bool head = strcmp(c->method, "HEAD") == 0, has_body = post || c->body.data;
-    enum http_verb verb = head ? HTTP_VERB_HEAD : has_body ? HTTP_VERB_BODY : HTTP_VERB_GET;
-    bool custom = !head && !(verb == HTTP_VERB_GET && get) && !(verb == HTTP_VERB_BODY && post);
-    if (verb != easy->verb) {
-        CURLoption option = head ? CURLOPT_NOBODY : has_body ? CURLOPT_POST : CURLOPT_HTTPGET;
-        curl_easy_setopt(easy->curl, option, 1L);
-        easy->verb = verb;
-    }
-    if (custom || easy->custom) {
-        curl_easy_setopt(easy->curl, CURLOPT_CUSTOMREQUEST, custom ? c->method : NULL);
-        easy->custom = custom;
-    }
-    if (has_body) {
-        curl_easy_setopt(easy->curl, CURLOPT_POSTFIELDS,
-                         c->body.len ? (const char *)c->body.data : "");
-        curl_easy_setopt(easy->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.len);
-    }
-}
 
 /* --- the connection ------------------------------------------------------------------------ */
 
@@ -145,7 +38,7 @@ static void set_connect_timeout(struct http_easy *easy, int64_t deadline_ns)
     }
 }
 
-static int resolve(struct call *c)
+static int resolve(struct http_exchange *c)
 {
     struct http_route *r = c->link->route;
     struct http_net *net = c->client->net;
@@ -166,7 +59,7 @@ static int resolve(struct call *c)
 }
 
 /* The calls of this fiber that may wait before anything is sent. */
-static int before_connect(struct call *c)
+static int before_connect(struct http_exchange *c)
 {
     struct http_link *l = c->link;
     const struct http_options *o = &l->route->target->options;
@@ -192,7 +85,7 @@ static int before_connect(struct call *c)
 
 static void hop_prepare(void *arg)
 {
-    struct call *c = arg;
+    struct http_exchange *c = arg;
     struct http_net *net = c->client->net;
     const struct http_target *t = c->request->target;
     struct http_origin parsed = {0};
@@ -213,7 +106,7 @@ static void hop_prepare(void *arg)
     }
 }
 
-static void easy_reset(struct http_easy *easy, const struct call *c)
+static void easy_reset(struct http_easy *easy, const struct http_exchange *c)
 {
     wait_init(&easy->wait);
     buf_clear(&easy->head);
@@ -224,13 +117,16 @@ static void easy_reset(struct http_easy *easy, const struct call *c)
     easy->head_ns = easy->connected_ns = 0;
     easy->socket_errno = 0;
     easy->starts = 0;
-    easy->opened = easy->too_large = easy->bad_head = easy->in_body = false;
+    easy->opened = easy->too_large = easy->bad_head = easy->head_whole = easy->in_body = false;
     easy->error_text[0] = '\0';
 }
 
 static void leave(struct http_easy *easy)
 {
     easy->running = false;
+    if (easy->opened) {
+        http_sockets_settle(easy, 0);
+    }
     easy->link->active--;
     easy->link->client->active--;
     http_easy_done(easy);
@@ -238,7 +134,7 @@ static void leave(struct http_easy *easy)
 
 static void hop_start(void *arg)
 {
-    struct call *c = arg;
+    struct http_exchange *c = arg;
     struct http_easy *easy = http_easy_take(c->link->route);
     if (!easy) {
         c->error = SHOAL_E_NOMEM;
@@ -256,8 +152,8 @@ static void hop_start(void *arg)
     if (!c->error && c->permit && c->link->version != c->link->route->addresses.version) {
         c->error = http_resolve_list(easy);
     }
-    build_headers(c);
-    set_method(easy, c);
+    http_send_headers(c);
+    http_send_method(easy, c);
     set_lifetime(easy);
     set_connect_timeout(easy, c->deadline_ns);
     curl_easy_setopt(easy->curl, CURLOPT_URL, c->url);
@@ -290,13 +186,16 @@ void http_finished(struct http_easy *easy, CURLcode code)
     }
     curl_multi_remove_handle(link->client->multi->curl, easy->curl);
     leave(easy);
+    if (error && code == CURLE_OK && !link->active) {
+        http_link_shut(link->client->net, link); /* what libcurl would keep */
+    }
     wait_wake(&easy->wait, error);
 }
 
 /* The fiber stopped waiting: deadline or cancel. */
 static void hop_stop(void *arg)
 {
-    struct call *c = arg;
+    struct http_exchange *c = arg;
     struct http_easy *easy = c->easy;
     struct http_multi *m = c->client->multi;
     struct http_stats *stats = &c->client->net->stats;
@@ -316,7 +215,7 @@ static void hop_stop(void *arg)
     http_multi_settle(m);
 }
 
-static int hop(struct call *c)
+static int hop(struct http_exchange *c)
 {
     c->error = SHOAL_OK;
     c->easy = NULL;
@@ -347,7 +246,7 @@ static int hop(struct call *c)
 
 static void take_redirect(void *arg)
 {
-    struct call *c = arg;
+    struct http_exchange *c = arg;
     char *url = NULL;
     int status = c->response->status;
     struct http_origin before = {0}, after = {0};
@@ -377,7 +276,7 @@ static bool is_redirect(int status)
 }
 
 /* true when there is another hop to make. */
-static bool redirected(struct call *c)
+static bool redirected(struct http_exchange *c)
 {
     struct http_response *r = c->response;
     if (c->error || c->request->no_redirects || !is_redirect(r->status)) {
@@ -399,7 +298,7 @@ static bool redirected(struct call *c)
 
 /* --- the call ------------------------------------------------------------------------------ */
 
-static void call_begin(struct call *c)
+static void call_begin(struct http_exchange *c)
 {
     const struct http_request *q = c->request;
     const struct http_target *t = q->target;
@@ -427,11 +326,41 @@ static void call_begin(struct call *c)
 
 static void deflate_deep(void *arg)
 {
-    struct call *c = arg;
-    c->error = deflate_body(c);
+    struct http_exchange *c = arg;
+    c->error = http_send_deflated(c);
 }
 
-static int call_end(struct call *c)
+static void append(char *out, size_t max, const char *text, size_t len)
+{
+    size_t at = strlen(out), room = max - 1 - at;
+    len = len < room ? len : room;
+    memcpy(out + at, text, len);
+    out[at + len] = '\0';
+}
+
+/* libcurl's words, with the host's name where libcurl knows only our alias; else ours. */
+static void fill_detail(struct http_exchange *c)
+{
+    char *out = c->response->detail;
+    size_t max = sizeof c->response->detail;
+    const char *text =
+        c->easy && c->easy->error_text[0] ? c->easy->error_text : error_text(c->error);
+    const char *alias = c->link ? strstr(text, HTTP_ALIAS_DOMAIN) : NULL;
+    if (alias) {
+        const struct http_target *t = c->request->target;
+        const char *host = t->proxy.host ? t->proxy.host : c->link->route->origin.host;
+        const char *end = alias + strlen(HTTP_ALIAS_DOMAIN);
+        while (alias > text && alias[-1] != ' ') {
+            alias--;
+        }
+        append(out, max, text, (size_t)(alias - text));
+        append(out, max, host, strlen(host));
+        text = end;
+    }
+    append(out, max, text, strlen(text));
+}
+
+static int call_end(struct http_exchange *c)
 {
     struct http_response *r = c->response;
     r->error = c->error;
@@ -443,11 +372,7 @@ static int call_end(struct call *c)
         r->header_count = 0;
         r->body = (struct slice){0};
         if (!r->detail[0]) {
-            const char *text =
-                c->easy && c->easy->error_text[0] ? c->easy->error_text : error_text(c->error);
-            size_t len = strnlen(text, sizeof r->detail - 1);
-            memcpy(r->detail, text, len);
-            r->detail[len] = '\0';
+            fill_detail(c);
         }
     }
     if (c->easy) {
@@ -459,7 +384,7 @@ static int call_end(struct call *c)
 int http_call(struct http_client *client, const struct http_request *request,
               struct http_response *response, struct arena *arena, int64_t deadline_ns)
 {
-    struct call c = {
+    struct http_exchange c = {
         .client = client,
         .request = request,
         .response = response,

@@ -17,6 +17,9 @@ static int on_start(void *arg, char *remote_ip, char *local_ip, int remote_port,
         stats->retries++;
     }
     easy->connected_ns = clock_ns();
+    if (easy->opened) {
+        http_sockets_settle(easy, local_port);
+    }
     if (easy->permit) {
         easy->permit = false;
         http_permit_give(easy->route);

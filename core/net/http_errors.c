@@ -1,5 +1,6 @@
 /* Why a transfer ended without a whole reply: libcurl's code and the system's to one of ours. */
 #include <errno.h>
+#include <string.h>
 
 #include "core/net/http_inside.h"
 #include "core/util/error.h"
@@ -77,7 +78,8 @@ int http_error_of(const struct http_easy *easy, CURLcode code)
 {
     bool proxied = easy->route->target->proxy.host != NULL;
     if (code == CURLE_OK) {
-        return SHOAL_OK;
+        return easy->head_whole ? SHOAL_OK
+                                : SHOAL_E_RESET; /* libcurl is content with half a head */
     }
     if (easy->too_large) {
         return SHOAL_E_TOO_LARGE;
@@ -97,6 +99,10 @@ int http_error_of(const struct http_easy *easy, CURLcode code)
         /* libcurl's word for a header line beyond 100 KiB, too. */
         return easy->starts && !easy->in_body ? SHOAL_E_BAD_HTTP : SHOAL_E_NOMEM;
     case CURLE_RECV_ERROR:
+        if (strstr(easy->error_text, "hunked-")) {
+            return SHOAL_E_BAD_HTTP; /* libcurl has no code of its own for a malformed chunk */
+        }
+        return easy->in_body ? SHOAL_E_SHORT_BODY : SHOAL_E_RESET;
     case CURLE_SEND_ERROR:
     case CURLE_HTTP2_STREAM:
         return easy->in_body ? SHOAL_E_SHORT_BODY : SHOAL_E_RESET;

@@ -14,6 +14,7 @@
 #include "core/net/http.h"
 #include "core/net/names.h"
 
+#define HTTP_ALIAS_DOMAIN ".shoal.invalid" /* never resolves: RFC 6761 */
 #define HTTP_CONNECTING_MAX 64
 #define HTTP_PER_MULTI 32
 #define HTTP_SHARED_PER_MULTI UINT32_MAX /* one handle for all clients of the lane */
@@ -89,6 +90,7 @@ struct http_multi {
 struct http_socket {
     struct http_multi *multi; /* NULL: not a socket of ours */
     struct http_link *link;   /* NULL: its client is gone */
+    struct http_easy *opener; /* the transfer that opened it, until it is connected */
     uint32_t generation;
     uint32_t registered; /* epoll events */
     uint32_t wanted;     /* what libcurl wants now; 0: idle */
@@ -135,8 +137,28 @@ struct http_easy {
     int64_t opened_ns, connected_ns, head_ns;
     int socket_errno; /* why we could not open a socket */
     uint8_t starts;   /* how often the request was about to be sent */
-    bool running, permit, opened, too_large, bad_head, in_body;
+    bool running, permit, opened, too_large, bad_head, head_whole, in_body;
     char error_text[CURL_ERROR_SIZE];
+};
+
+/* One http_call, in its fiber's frame. */
+struct http_exchange {
+    struct http_client *client; /* or the lane's shared one */
+    const struct http_request *request;
+    struct http_response *response;
+    struct arena *arena;
+    int64_t deadline_ns;
+    size_t reply_max;
+
+    /* This hop. */
+    const char *url, *method;
+    struct slice body;
+    bool foreign; /* another origin than the request's: it gets no credentials */
+    struct http_link *link;
+    struct http_easy *easy;
+    const struct curl_slist *headers;
+    bool permit;
+    int error;
 };
 
 /* http_net.c */
@@ -147,6 +169,7 @@ void http_multi_settle(struct http_multi *multi); /* after every entry into libc
 void http_link_shut(struct http_net *net, struct http_link *link);
 void http_link_forget(struct http_net *net, struct http_link *link);
 curl_socket_t http_on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
+void http_sockets_settle(struct http_easy *easy, int local_port);
 int http_on_close(void *arg, curl_socket_t fd);
 
 /* http_route.c */
@@ -168,6 +191,11 @@ void http_easy_done(struct http_easy *easy); /* undo what only one transfer has 
 
 /* http_call.c */
 void http_finished(struct http_easy *easy, CURLcode code);
+
+/* http_send.c */
+void http_send_headers(struct http_exchange *c);
+void http_send_method(struct http_easy *easy, const struct http_exchange *c);
+int http_send_deflated(struct http_exchange *c);
 
 /* http_reply.c: libcurl's callbacks while a reply arrives, and what is made of it. */
 size_t http_on_header(char *data, size_t size, size_t count, void *arg);

@@ -4,6 +4,7 @@
  * libcurl's interest comes and goes, so a request on a kept connection costs no epoll_ctl.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -74,39 +75,12 @@ static int on_interest(CURL *curl, curl_socket_t fd, int what, void *arg, void *
     return 0;
 }
 
-curl_socket_t http_on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct http_easy *easy = arg;
-    struct http_link *link = easy->link;
-    struct http_net *net = link->client->net;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                    address->protocol);
-    if (fd < 0) {
-        easy->socket_errno = errno;
-        return CURL_SOCKET_BAD;
-    }
-    struct http_socket *s = socket_at(net, fd);
-    *s = (struct http_socket){
-        .multi = link->client->multi,
-        .link = link,
-        .generation = ++net->generation,
-        .next_fd = link->first_fd,
-    };
-    link->first_fd = fd;
-    link->sockets++;
-    link->requests = 1; /* the one that opens it */
-    easy->opened_ns = clock_ns();
-    link->opened_ns = easy->opened_ns;
-    easy->opened = true;
-    net->stats.connections++;
-    return fd;
-}
-
 /* The link counts a socket until either side is known to have closed it. */
 static void socket_died(struct http_socket *s)
 {
     if (!s->dead) {
         s->dead = true;
+        s->multi->net->stats.connections--;
         if (s->link) {
             s->link->sockets--;
         }
@@ -124,24 +98,88 @@ static void link_drop_fd(struct http_net *net, struct http_link *link, int fd)
     }
 }
 
-int http_on_close(void *arg, curl_socket_t fd)
+/* The descriptor is no longer ours: closed, and perhaps somebody else's already. */
+static void socket_forget(struct http_net *net, int fd)
 {
-    struct http_net *net = arg;
-    struct http_socket *s = socket_at(net, fd);
+    struct http_socket *s = &net->sockets[fd];
     socket_died(s);
     if (s->link) {
         link_drop_fd(net, s->link, fd);
     }
-    if (s->multi) {
-        net->stats.connections--;
+    *s = (struct http_socket){.next_fd = -1};
+}
+
+curl_socket_t http_on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_easy *easy = arg;
+    struct http_link *link = easy->link;
+    struct http_net *net = link->client->net;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    address->protocol);
+    if (fd < 0) {
+        easy->socket_errno = errno;
+        return CURL_SOCKET_BAD;
     }
+    struct http_socket *s = socket_at(net, fd);
+    if (s->multi) {
+        socket_forget(net, fd); /* closed without a word, see http_sockets_settle */
+    }
+    *s = (struct http_socket){
+        .multi = link->client->multi,
+        .link = link,
+        .opener = easy,
+        .generation = ++net->generation,
+        .next_fd = link->first_fd,
+    };
+    link->first_fd = fd;
+    link->sockets++;
+    link->requests = 1; /* the one that opens it */
+    easy->opened_ns = clock_ns();
+    link->opened_ns = easy->opened_ns;
+    easy->opened = true;
+    net->stats.connections++;
+    return fd;
+}
+
+int http_on_close(void *arg, curl_socket_t fd)
+{
+    struct http_net *net = arg;
+    struct http_socket *s = socket_at(net, fd);
     unregister(net, s, fd);
-    s->multi = NULL;
-    s->link = NULL;
-    s->wanted = 0;
-    s->generation = 0;
+    if (s->multi) {
+        socket_forget(net, fd);
+    }
     close(fd);
     return 0;
+}
+
+static int local_port_of(int fd)
+{
+    struct sockaddr_storage at = {0};
+    socklen_t len = sizeof at;
+    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+        return -1;
+    }
+    return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&at)->sin6_port
+                                          : ((struct sockaddr_in *)(void *)&at)->sin_port);
+}
+
+/* libcurl closes a socket that never got connected behind our back, so of those a transfer opened
+ * only the one it uses (of this local port; 0: none) remains. */
+void http_sockets_settle(struct http_easy *easy, int local_port)
+{
+    struct http_net *net = easy->link->client->net;
+    int fd = easy->link->first_fd;
+    while (fd >= 0) {
+        int next = net->sockets[fd].next_fd;
+        struct http_socket *s = &net->sockets[fd];
+        if (s->opener == easy && local_port && local_port_of(fd) == local_port) {
+            s->opener = NULL;
+        } else if (s->opener == easy) {
+            socket_forget(net, fd);
+        }
+        fd = next;
+    }
 }
 
 /* libcurl cannot be told to close one idle connection; it drops a dead one when it next looks. */
@@ -149,7 +187,7 @@ void http_link_shut(struct http_net *net, struct http_link *link)
 {
     for (int fd = link->first_fd; fd >= 0; fd = net->sockets[fd].next_fd) {
         struct http_socket *s = &net->sockets[fd];
-        if (!s->dead) {
+        if (!s->dead && !s->opener) {
             socket_died(s);
             unregister(net, s, fd);
             shutdown(fd, SHUT_RDWR);

@@ -20,6 +20,7 @@ size_t http_on_header(char *data, size_t size, size_t count, void *arg)
     if (easy->in_body) {
         return len; /* trailers */
     }
+    easy->head_whole = data[0] == '\r' || data[0] == '\n';
     if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         buf_clear(&easy->head);
         easy->head_ns = clock_ns();

@@ -129,11 +129,11 @@ struct http_link *http_link_of(struct http_client *client, struct http_route *ro
     l->first_fd = -1;
     l->alias = ++client->net->aliases;
     if (proxy->host) {
-        snprintf(l->text, sizeof l->text, "http://c%llu.shoal.invalid:%u",
+        snprintf(l->text, sizeof l->text, "http://c%llu" HTTP_ALIAS_DOMAIN ":%u",
                  (unsigned long long)l->alias, proxy->port);
     } else {
-        snprintf(l->text, sizeof l->text, "::c%llu.shoal.invalid:%u", (unsigned long long)l->alias,
-                 route->origin.port);
+        snprintf(l->text, sizeof l->text, "::c%llu" HTTP_ALIAS_DOMAIN ":%u",
+                 (unsigned long long)l->alias, route->origin.port);
         l->connect_to.data = l->text;
     }
     l->next = client->links;
@@ -153,7 +153,7 @@ static void entry_text(struct buf *b, const struct http_link *l)
     const struct names_answer *a = &l->route->addresses;
     const struct http_client *c = l->client;
     uint64_t start = c == c->net->shared ? c->net->generation : c->number;
-    buf_printf(b, "+c%llu.shoal.invalid:%u:", (unsigned long long)l->alias, link_port(l));
+    buf_printf(b, "+c%llu" HTTP_ALIAS_DOMAIN ":%u:", (unsigned long long)l->alias, link_port(l));
     for (size_t i = 0; i < a->count; i++) {
         const char *address = a->address[(start + i) % a->count];
         bool v6 = strchr(address, ':') != NULL;
@@ -211,7 +211,7 @@ static void link_free(struct http_client *client, struct http_link *l)
     http_link_forget(client->net, l);
     if (l->version) {
         /* Without memory the entry merely stays until the handle goes. */
-        snprintf(text, sizeof text, "-c%llu.shoal.invalid:%u", (unsigned long long)l->alias,
+        snprintf(text, sizeof text, "-c%llu" HTTP_ALIAS_DOMAIN ":%u", (unsigned long long)l->alias,
                  link_port(l));
         struct curl_slist *longer = curl_slist_append(client->multi->stale, text);
         client->multi->stale = longer ? longer : client->multi->stale;
