@@ -69,12 +69,15 @@ const char *taler_amount_format(const struct taler_amount *a, char out[TALER_AMO
     while (n > 0)
         out[len++] = digits[--n];
     if (a->fraction > 0) {
+        char parts[FRACTION_DIGITS];
         uint32_t rest = a->fraction;
+        for (n = FRACTION_DIGITS; n > 0; rest /= 10)
+            parts[--n] = (char)('0' + rest % 10);
+        for (n = FRACTION_DIGITS; parts[n - 1] == '0' && n > 1;)
+            n--;
         out[len++] = '.';
-        for (uint32_t unit = TALER_FRACTION_BASE / 10; rest > 0; unit /= 10) {
-            out[len++] = (char)('0' + rest / unit);
-            rest %= unit;
-        }
+        memcpy(out + len, parts, n);
+        len += n;
     }
     out[len] = '\0';
     return out;

@@ -35,6 +35,10 @@ static void put_number(struct buf *out, double value)
         buf_char(out, '0');
         return;
     }
+    if (!isfinite(value)) { /* beyond a double: the RFC has no form for it */
+        out->error = SHOAL_E_BAD_INPUT;
+        return;
+    }
     do {
         snprintf(text, sizeof(text), "%.*e", precision, fabs(value));
     } while (strtod(text, NULL) != fabs(value) && ++precision < 17);
@@ -50,7 +54,7 @@ static void put_number(struct buf *out, double value)
         for (int i = 0; i <= exponent || i < n; i++) {
             if (i == exponent + 1)
                 buf_char(out, '.');
-            buf_char(out, i < n ? digits[i] : '0');
+            buf_char(out, i < n ? digits[i] : (char)'0');
         }
     } else if (exponent < 0 && exponent >= -6) {
         buf_str(out, "0.");
@@ -89,7 +93,10 @@ static void put_object(struct buf *out, const cJSON *object)
         out->error = SHOAL_E_NOMEM;
         return;
     }
-    cJSON_ArrayForEach(item, object) sorted[n++] = item;
+    cJSON_ArrayForEach(item, object)
+    {
+        sorted[n++] = item;
+    }
     qsort(sorted, (size_t)n, sizeof(*sorted), compare_keys);
     buf_char(out, '{');
     for (int i = 0; i < n; i++) {
@@ -145,6 +152,12 @@ static int hash_json(struct taler_hash *out, const cJSON *value, const char *sal
 
 static int forget(cJSON *value);
 
+/* The members that keep the books of forgetting; they cannot be forgotten themselves. */
+static bool is_bookkeeping(const char *name)
+{
+    return name && (strcmp(name, "$forgettable") == 0 || strcmp(name, "$forgotten") == 0);
+}
+
 /* Replaces the members that $forgettable names by their salted hashes under $forgotten. */
 static int forget_members(cJSON *object)
 {
@@ -160,6 +173,8 @@ static int forget_members(cJSON *object)
         forgotten = cJSON_AddObjectToObject(object, "$forgotten");
     cJSON_ArrayForEach(entry, named)
     {
+        if (is_bookkeeping(entry->string))
+            error = SHOAL_E_BAD_INPUT;
         if (error)
             break;
         cJSON *member = cJSON_DetachItemFromObjectCaseSensitive(object, entry->string);
@@ -187,9 +202,7 @@ static int forget(cJSON *value)
     int error = 0;
     cJSON_ArrayForEach(item, value)
     {
-        bool bookkeeping = item->string && (strcmp(item->string, "$forgettable") == 0 ||
-                                            strcmp(item->string, "$forgotten") == 0);
-        if ((cJSON_IsObject(item) || cJSON_IsArray(item)) && !bookkeeping)
+        if ((cJSON_IsObject(item) || cJSON_IsArray(item)) && !is_bookkeeping(item->string))
             error = forget(item);
         if (error)
             return error;

@@ -48,18 +48,18 @@ static int fill_coin(struct taler_statement *s, const struct taler_deposit_facts
 
 static int fill_total(struct taler_statement *s, const struct taler_deposit_facts *facts)
 {
-    struct taler_sig sigs[TALER_BATCH_MAX];
+    struct slice sigs[TALER_BATCH_MAX]; /* not copies: those would be 16 KiB of stack */
     struct taler_amount total, one;
     int error = taler_amount_zero(&total, facts->fees[0].currency);
     for (size_t i = 0; i < facts->count && error == 0; i++) {
-        sigs[i] = facts->coins[i].coin_sig;
+        sigs[i] = slice_of(facts->coins[i].coin_sig.bytes, TALER_SIG_SIZE);
         error = taler_amount_sub(&one, &facts->coins[i].contribution, &facts->fees[i]);
         if (error == 0)
             error = taler_amount_add(&total, &total, &one);
     }
     s->confirm.without_fee = total;
     if (error == 0)
-        taler_hash_coin_sigs(&s->confirm.h_coin_sigs, sigs, facts->count);
+        taler_sha512(&s->confirm.h_coin_sigs, sigs, facts->count);
     return error;
 }
 

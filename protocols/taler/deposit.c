@@ -168,7 +168,8 @@ static void read_sigs(struct body *b, struct taler_deposit_reply *r, size_t coin
         if (b->error)
             break;
         body_enter(b, item);
-        BODY_BYTES(b, "exchange_sig", &r->sigs[r->count++]);
+        BODY_BYTES(b, "exchange_sig", &r->sigs[r->count]);
+        r->count++;
     }
 }
 

@@ -49,7 +49,8 @@ void taler_hash_envelope(struct taler_hash *out, const struct taler_hash *h_deno
 /* h_coin_sigs of the deposit confirmation from protocol 17 on. */
 void taler_hash_coin_sigs(struct taler_hash *out, const struct taler_sig sigs[], size_t count);
 
-/* Canonical JSON (RFC 8785), appended to `out`. */
+/* Canonical JSON (RFC 8785), appended to `out`; out->error is SHOAL_E_BAD_INPUT for a number that
+ * no double holds. */
 void taler_canonical_json(struct buf *out, const struct cJSON *value);
 /* SHA-512 over the canonical JSON and a NUL, members named in $forgettable replaced by their hash.
  * SHOAL_E_BAD_INPUT: not an object, or $forgettable is not what it should be. */

@@ -224,10 +224,15 @@ static void read_denoms(struct body *b, struct taler_keyset *k)
     make_room(b, k, groups, flat);
     if (b->error)
         return;
-    cJSON_ArrayForEach(item, groups) read_group(b, k, item);
+    cJSON_ArrayForEach(item, groups)
+    {
+        read_group(b, k, item);
+    }
     if (!groups) {
         cJSON_ArrayForEach(item, flat)
+        {
             read_flat(b, &k->denoms[k->denom_count++], item, k->currency, true);
+        }
     }
     build_indexes(b, k);
     if (groups && flat && !b->error)

@@ -28,7 +28,7 @@ static char *body_of(const cJSON *exchange, const char *side)
 /* The public key in a path such as /reserves/$PUB/withdraw. */
 static struct taler_pub pub_in_path(const cJSON *exchange)
 {
-    struct taler_pub pub;
+    struct taler_pub pub = {{0}};
     const char *start = strchr(json_string(exchange, "p") + 1, '/') + 1;
     assert_int_equal(taler_b32_decode(pub.bytes, sizeof(pub.bytes), start, 52), 0);
     return pub;

@@ -169,12 +169,15 @@ static void forgotten_terms_hash_the_same(void **state)
 
 static void wrong_contracts_are_refused(void **state)
 {
-    static const char *const bad[] = {"[]",
-                                      "1",
-                                      "{\"a\":1,\"$forgettable\":[]}",
-                                      "{\"a\":1,\"$forgettable\":{\"a\":true}}",
-                                      "{\"b\":{\"a\":1,\"$forgettable\":{\"a\":1}}}",
-                                      "{\"a\":1,\"$forgotten\":1,\"$forgettable\":{\"a\":\"x\"}}"};
+    static const char *const bad[] = {
+        "[]",
+        "1",
+        "{\"a\":1e999}",
+        "{\"a\":1,\"$forgettable\":[]}",
+        "{\"a\":1,\"$forgettable\":{\"a\":true}}",
+        "{\"b\":{\"a\":1,\"$forgettable\":{\"a\":1}}}",
+        "{\"$forgotten\":{\"a\":\"h\"},\"$forgettable\":{\"$forgotten\":\"x\"}}",
+        "{\"a\":1,\"$forgotten\":1,\"$forgettable\":{\"a\":\"x\"}}"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         cJSON *tree;
         struct taler_hash h;

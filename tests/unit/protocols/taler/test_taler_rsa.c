@@ -110,6 +110,9 @@ static void blind_signing_matches(void **state)
         assert_int_equal(taler_rsa_unblind(&sig, pub, &blinding, &blind_sig), 0);
         assert_true(taler_rsa_value_equal(&sig, &want_sig));
         assert_true(taler_rsa_verify(&sig, pub, &message));
+        struct taler_rsa_value trusting;
+        assert_int_equal(taler_rsa_unblind_trusting(&trusting, pub, &blinding, &blind_sig), 0);
+        assert_true(taler_rsa_value_equal(&trusting, &want_sig));
         taler_rsa_public_free(pub);
         taler_rsa_private_free(priv);
     }
