@@ -3,7 +3,7 @@
  *   bench_state [--json] [--check]
  *
  * A turn stages the records of 32 random clients and commits them, as a lane does. --check exits 1
- * when a durable put costs more than PUT_LIMIT_US. */
+ * when a durable put costs more than its limit below. */
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +20,10 @@
 #define VALUE_SIZE 300
 #define RECORDS_PER_CLIENT 4
 #define OPERATIONS 100000
-#define PUT_LIMIT_US 10.0
-#define PUT_ROUNDS 5 /* the best one counts: neighbours on the machine only ever add */
+#define PUT_FEW_LIMIT_US 5.0   /* with 2,500 clients; 1.7 on a quiet 2-core machine */
+#define PUT_MANY_LIMIT_US 20.0 /* with 100,000; 6.6 there, and twice that beside busy neighbours \
+                                */
+#define PUT_ROUNDS 5           /* the best one counts: neighbours on the machine only ever add */
 
 struct row {
     uint64_t clients;
@@ -221,8 +223,10 @@ int main(int argc, char **argv)
     else
         print_table(rows, 2);
     (void)nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    bool slow = rows[0].durable_put_us > PUT_LIMIT_US || rows[1].durable_put_us > PUT_LIMIT_US;
+    bool slow =
+        rows[0].durable_put_us > PUT_FEW_LIMIT_US || rows[1].durable_put_us > PUT_MANY_LIMIT_US;
     if (check && slow)
-        log_line("a durable put costs more than %.0f us of CPU", PUT_LIMIT_US);
+        log_line("a durable put costs more CPU than %.0f us (few clients) or %.0f us (many)",
+                 PUT_FEW_LIMIT_US, PUT_MANY_LIMIT_US);
     return check && slow ? 1 : 0;
 }
