@@ -14,14 +14,13 @@
 #define PAUSE_LONGEST_NS (1 * NS_PER_S)
 /* How long a crashed wallet waits for a transfer that may never have been ordered, before it
  * orders it again: the bank would book it twice. */
-#define FUND_DOUBT_NS (3 * NS_PER_S)
+#define FUND_DOUBT_NS (5 * NS_PER_S)
 
 /* --- the order to the bank -------------------------------------------------------------------- */
 
 struct fund_order {
-    struct reserve *reserve;
     struct taler_incoming_request request;
-    struct buf *record;
+    struct buf body;
 };
 
 static void make_key(void *arg)
@@ -35,16 +34,14 @@ static void write_order(void *arg)
 {
     struct fund_order *o = arg;
 
-    taler_incoming_request_write(o->record, &o->request);
+    taler_incoming_request_write(&o->body, &o->request);
 }
 
 static int fund_intent(struct wallet *w, struct intent *intent)
 {
-    struct buf record = {0};
     struct fund_order *o = arena_zalloc(w->flow->arena, sizeof *o);
     const char *debit = wallet_payto(w, w->options->debit_account, 0);
 
-    *o = (struct fund_order){.reserve = &w->reserve, .record = &record};
     o->request.amount = w->fleet->withdraw_amount;
     o->request.reserve = w->reserve.key.pub;
     snprintf(o->request.debit_account, sizeof o->request.debit_account, "%s", debit);
@@ -56,14 +53,8 @@ static int fund_intent(struct wallet *w, struct intent *intent)
         .extra = slice_of(w->reserve.key.seed, TALER_SEED_SIZE),
     };
     intent_key(intent->key, w->flow->iteration, FUND_NUMBER);
-    intent_write_head(&record, intent);
     fiber_deep(write_order, o);
-    if (record.error) {
-        buf_free(&record);
-        return SHOAL_E_NOMEM;
-    }
-    intent_seal(intent, arena_adopt(w->flow->arena, &record));
-    return intent_store(w, intent);
+    return intent_store(w, w->flow->arena, intent, &o->body);
 }
 
 /* The bank may refuse to book twice what was booked before: then the money is there. */
@@ -86,9 +77,9 @@ static int fund_order_send(struct wallet *w, struct intent *intent, bool again)
         int ours = wallet_is_open(error, &response) ? SHOAL_OK : intent_close(w, intent);
         return ours ? ours : error;
     }
-    uint8_t *record = arena_dup(w->flow->arena, intent->record.data, intent->record.len);
-    intent_acknowledge(intent, record);
-    intent_seal(intent, slice_of(record, intent->record.len));
+    uint8_t *record = arena_alloc(w->flow->arena, intent->record.len);
+    intent->acknowledged = true;
+    intent_write(intent, record);
     return intent_update(w, intent);
 }
 
@@ -215,7 +206,9 @@ int fund_recover(struct wallet *w, struct intent *intent)
     flow_crypto(w->flow, make_key, &r);
     if (intent->acknowledged)
         return fund_wait(w, &r, intent);
-    int error = wait_for_reserve(w, &r.key.pub, FUND_DOUBT_NS, &r.balance);
+    int64_t doubt_ns = w->options->fund_timeout_ns;
+    int error = wait_for_reserve(w, &r.key.pub, doubt_ns < FUND_DOUBT_NS ? doubt_ns : FUND_DOUBT_NS,
+                                 &r.balance);
     if (error != SHOAL_E_NOT_FOUND)
         return error ? error : fund_finish(w, &r, intent);
     error = fund_order_send(w, intent, true);

@@ -22,38 +22,44 @@ uint64_t intent_iteration(const struct intent *i)
     return get_u64be(i->key);
 }
 
-void intent_write_head(struct buf *out, const struct intent *i)
+/* Where its parts are in a record whose head says so. */
+static void point_into(struct intent *i, struct slice record)
 {
-    uint8_t head[INTENT_HEAD_SIZE];
-    size_t path_len = strlen(i->path);
-
-    assert(path_len < INTENT_PATH_MAX);
-    assert(i->kind >= INTENT_FUND && i->kind < INTENT_KINDS);
-    put_u64be(head, i->created_us);
-    head[KIND_AT] = (uint8_t)i->kind;
-    head[FLAGS_AT] = i->acknowledged ? INTENT_ACKNOWLEDGED : 0;
-    put_u16be(head + PATH_AT, (uint16_t)path_len);
-    put_u32be(head + EXTRA_AT, (uint32_t)i->extra.len);
-    buf_put(out, head, sizeof head);
-    buf_put(out, i->path, path_len);
-    buf_put(out, i->extra.data, i->extra.len);
-}
-
-void intent_seal(struct intent *i, struct slice record)
-{
-    size_t path_len = strlen(i->path), extra_len = i->extra.len;
-    size_t body_at = INTENT_HEAD_SIZE + path_len + extra_len;
+    size_t extra_at = INTENT_HEAD_SIZE + strlen(i->path), body_at = extra_at + i->extra.len;
 
     assert(record.len >= body_at);
     i->record = record;
-    i->extra = slice_of(record.data + INTENT_HEAD_SIZE + path_len, extra_len);
+    i->extra = slice_of(record.data + extra_at, i->extra.len);
     i->body = slice_of(record.data + body_at, record.len - body_at);
 }
 
-void intent_acknowledge(struct intent *i, uint8_t *record)
+static uint8_t *append(uint8_t *out, const void *data, size_t len)
 {
-    record[FLAGS_AT] |= INTENT_ACKNOWLEDGED;
-    i->acknowledged = true;
+    if (len)
+        memcpy(out, data, len);
+    return out + len;
+}
+
+size_t intent_size(const struct intent *i)
+{
+    return INTENT_HEAD_SIZE + strlen(i->path) + i->extra.len + i->body.len;
+}
+
+void intent_write(struct intent *i, uint8_t *record)
+{
+    size_t path_len = strlen(i->path), size = intent_size(i);
+
+    assert(path_len < INTENT_PATH_MAX);
+    assert(i->kind >= INTENT_FUND && i->kind < INTENT_KINDS);
+    put_u64be(record, i->created_us);
+    record[KIND_AT] = (uint8_t)i->kind;
+    record[FLAGS_AT] = i->acknowledged ? INTENT_ACKNOWLEDGED : 0;
+    put_u16be(record + PATH_AT, (uint16_t)path_len);
+    put_u32be(record + EXTRA_AT, (uint32_t)i->extra.len);
+    uint8_t *p = append(record + INTENT_HEAD_SIZE, i->path, path_len);
+    p = append(p, i->extra.data, i->extra.len);
+    append(p, i->body.data, i->body.len);
+    point_into(i, slice_of(record, size));
 }
 
 int intent_from_record(struct intent *out, struct slice key, struct slice value,
@@ -78,6 +84,6 @@ int intent_from_record(struct intent *out, struct slice key, struct slice value,
     out->acknowledged = (value.data[FLAGS_AT] & INTENT_ACKNOWLEDGED) != 0;
     out->path = path;
     out->extra.len = extra_len;
-    intent_seal(out, value);
+    point_into(out, value);
     return SHOAL_OK;
 }

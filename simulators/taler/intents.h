@@ -3,8 +3,7 @@
  * and pay.c.
  *
  * Record: created u64be us | kind u8 | flags u8 | path u16be | extra u32be | path | extra | body.
- * The body is last, so it is written straight into the record. Keyed by iteration and a number, so
- * that they are replayed in the order they were made.
+ * Keyed by iteration and a number, so that they are replayed in the order they were made.
  */
 #ifndef SHOAL_SIMULATORS_TALER_INTENTS_H
 #define SHOAL_SIMULATORS_TALER_INTENTS_H
@@ -35,13 +34,10 @@ struct intent {
 void intent_key(uint8_t out[INTENT_KEY_SIZE], uint64_t iteration, uint16_t number);
 uint64_t intent_iteration(const struct intent *i);
 
-/* Writes the head, path and extra; the body's writer appends to the same buffer. */
-void intent_write_head(struct buf *out, const struct intent *i);
-/* When the body is there: `record`, the buffer's bytes, is what i->extra and i->body point into. */
-void intent_seal(struct intent *i, struct slice record);
-/* Sets the flag, also in the record's bytes, which are i->record's. */
-void intent_acknowledge(struct intent *i, uint8_t *record);
-
+/* Bytes of the record that i->path, i->extra and i->body make. */
+size_t intent_size(const struct intent *i);
+/* Writes them; then i->record, extra and body point into it. */
+void intent_write(struct intent *i, uint8_t *record);
 /* SHOAL_E_CORRUPT. The path is copied to `path`; the slices point into `value`. */
 int intent_from_record(struct intent *out, struct slice key, struct slice value,
                        char path[INTENT_PATH_MAX]) __attribute__((warn_unused_result));

@@ -29,7 +29,7 @@ struct deposit {
     struct taler_deposit_coin *coins;
     struct taler_deposit_terms *terms;
     struct taler_hash h_wire;
-    struct buf *record;
+    struct buf body;
     struct slice reply;
     bool unknown_key;
     struct taler_fault fault;
@@ -198,9 +198,9 @@ static void write_body(void *arg)
     struct deposit *d = arg;
 
     if (d->batch)
-        taler_batch_deposit_request_write(d->record, d->terms, d->coins, d->count);
+        taler_batch_deposit_request_write(&d->body, d->terms, d->coins, d->count);
     else
-        taler_deposit_request_write(d->record, d->terms, d->coins);
+        taler_deposit_request_write(&d->body, d->terms, d->coins);
 }
 
 static const char *deposit_path(const struct deposit *d)
@@ -215,8 +215,6 @@ static const char *deposit_path(const struct deposit *d)
 
 static int deposit_intent(struct deposit *d, struct intent *intent)
 {
-    struct buf record = {0};
-
     *intent = (struct intent){
         .kind = INTENT_PAY,
         .created_us = (uint64_t)clock_wall_us(),
@@ -224,15 +222,8 @@ static int deposit_intent(struct deposit *d, struct intent *intent)
         .extra = extra_of(d),
     };
     intent_key(intent->key, d->w->flow->iteration, d->number);
-    intent_write_head(&record, intent);
-    d->record = &record;
     fiber_deep(write_body, d);
-    if (record.error) {
-        buf_free(&record);
-        return SHOAL_E_NOMEM;
-    }
-    intent_seal(intent, arena_adopt(d->w->flow->arena, &record));
-    return intent_store(d->w, intent);
+    return intent_store(d->w, d->w->flow->arena, intent, &d->body);
 }
 
 /* --- confirmation ----------------------------------------------------------------------------- */

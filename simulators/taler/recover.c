@@ -8,8 +8,15 @@ static struct slice key_of(const struct intent *intent)
     return slice_of(intent->key, sizeof intent->key);
 }
 
-int intent_store(struct wallet *w, const struct intent *intent)
+int intent_store(struct wallet *w, struct arena *arena, struct intent *intent, struct buf *body)
 {
+    if (body->error) {
+        buf_free(body);
+        return SHOAL_E_NOMEM;
+    }
+    intent->body = buf_slice(body);
+    intent_write(intent, arena_alloc(arena, intent_size(intent)));
+    buf_free(body);
     int error = store_put(w->flow, TABLE_INTENTS, key_of(intent), intent->record);
 
     if (error)

@@ -111,8 +111,9 @@ int fund_recover(struct wallet *w, struct intent *intent);
 int withdraw_recover(struct wallet *w, struct intent *intent);
 int pay_recover(struct wallet *w, struct intent *intent);
 
-/* Intents in the state. store waits until the intent is durable. */
-int intent_store(struct wallet *w, const struct intent *intent);
+/* Intents in the state. store takes the body over, makes the record in `arena` and waits until it
+ * is durable. */
+int intent_store(struct wallet *w, struct arena *arena, struct intent *intent, struct buf *body);
 int intent_update(struct wallet *w, const struct intent *intent);
 int intent_close(struct wallet *w, const struct intent *intent);
 

@@ -36,7 +36,7 @@ struct withdrawal {
     struct fresh *coins;
     struct taler_withdraw_planchet *planchets; /* NULL: made before, they are in the intent */
     struct taler_rsa_value *signatures;
-    struct buf *record;
+    struct buf body;
     struct slice reply;
     struct taler_fault fault;
     size_t from, to; /* the coins of this turn's work */
@@ -157,9 +157,9 @@ static void write_body(void *arg)
     struct withdrawal *x = arg;
 
     if (x->batch)
-        taler_batch_withdraw_request_write(x->record, x->planchets, x->count);
+        taler_batch_withdraw_request_write(&x->body, x->planchets, x->count);
     else
-        taler_withdraw_request_write(x->record, x->planchets);
+        taler_withdraw_request_write(&x->body, x->planchets);
 }
 
 static const char *withdraw_path(struct withdrawal *x)
@@ -173,8 +173,6 @@ static const char *withdraw_path(struct withdrawal *x)
 
 static int withdraw_intent(struct withdrawal *x, struct intent *intent)
 {
-    struct buf record = {0};
-
     *intent = (struct intent){
         .kind = INTENT_WITHDRAW,
         .created_us = (uint64_t)clock_wall_us(),
@@ -182,15 +180,8 @@ static int withdraw_intent(struct withdrawal *x, struct intent *intent)
         .extra = extra_of(x),
     };
     intent_key(intent->key, x->reserve->iteration, (uint16_t)(WITHDRAW_NUMBER + x->first));
-    intent_write_head(&record, intent);
-    x->record = &record;
     fiber_deep(write_body, x);
-    if (record.error) {
-        buf_free(&record);
-        return SHOAL_E_NOMEM;
-    }
-    intent_seal(intent, arena_adopt(x->arena, &record));
-    return intent_store(x->w, intent);
+    return intent_store(x->w, x->arena, intent, &x->body);
 }
 
 /* --- coins ---------------------------------------------------------------------------------- */
