@@ -7,12 +7,12 @@
 #include <stdio.h>
 
 /* Exit statuses, the contract of every command. Precedence 5, 4, 3, 1. */
-#define EXIT_STATUSES(X)                                                                           \
-    X(HELD, 0, "all went well; what was asked for held")                                           \
-    X(VERDICT, 1, "a threshold, ledger, reconciliation or verdict failed")                         \
-    X(INPUT, 2, "bad input: nothing was started")                                                  \
-    X(TARGET, 3, "could not start, or the target never answered")                                  \
-    X(INTERRUPTED, 4, "interrupted")                                                               \
+#define EXIT_STATUSES(X)                                                   \
+    X(HELD, 0, "all went well; what was asked for held")                   \
+    X(VERDICT, 1, "a threshold, ledger, reconciliation or verdict failed") \
+    X(INPUT, 2, "bad input: nothing was started")                          \
+    X(TARGET, 3, "could not start, or the target never answered")          \
+    X(INTERRUPTED, 4, "interrupted")                                       \
     X(OURS, 5, "a failure of our own: disk, state, a lost lane")
 
 enum exit_status {
@@ -33,10 +33,10 @@ struct cli_option {
 struct cli_args;
 
 struct command {
-    const char *name;      /* "run" */
-    const char *arguments; /* "PLAN"; "": none */
-    const char *summary;   /* one line */
-    const char *detail;    /* paragraphs for the man page and `shoal run --help` */
+    const char *name;                 /* "run" */
+    const char *arguments;            /* "PLAN"; "": none */
+    const char *summary;              /* one line */
+    const char *detail;               /* paragraphs for the man page and `shoal run --help` */
     const struct cli_option *options; /* ends with a NULL name; NULL: none */
     unsigned arguments_min, arguments_max;
     int (*run)(const struct cli_args *args); /* returns the exit status */

@@ -4,17 +4,17 @@
 
 #include "cli/command.h"
 
-#define CLI_COMMANDS(X)                                                                            \
-    X(run)                                                                                         \
-    X(try)                                                                                         \
-    X(check)                                                                                       \
-    X(serve)                                                                                       \
-    X(list)                                                                                        \
-    X(describe)                                                                                    \
-    X(init)                                                                                        \
-    X(schema)                                                                                      \
-    X(report)                                                                                      \
-    X(version)                                                                                     \
+#define CLI_COMMANDS(X) \
+    X(run)              \
+    X(try)              \
+    X(check)            \
+    X(serve)            \
+    X(list)             \
+    X(describe)         \
+    X(init)             \
+    X(schema)           \
+    X(report)           \
+    X(version)          \
     X(help)
 
 #define COMMAND_DECLARE(name) extern const struct command command_##name;

@@ -54,9 +54,10 @@ static int run_describe(const struct cli_args *args)
     else if (standin)
         describe_standin(&text, standin);
     else {
-        log_line("\"%s\" is no simulator and no system; `shoal list` names them, and `shoal describe "
-                 "plan` shows the keys of a plan",
-                 what);
+        log_line(
+            "\"%s\" is no simulator and no system; `shoal list` names them, and `shoal describe "
+            "plan` shows the keys of a plan",
+            what);
         return EXIT_INPUT;
     }
     return print(&text);

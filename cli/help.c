@@ -3,15 +3,17 @@
 
 #include "cli/command.h"
 
-#define INTRO                                                                                      \
-    "Shoal plays thousands to hundreds of thousands of stateful clients (GNU Taler wallets and "   \
-    "others to come) against a real service, from one process: each with its own keys and its own "  \
+#define INTRO                                                                                    \
+    "Shoal plays thousands to hundreds of thousands of stateful clients (GNU Taler wallets and " \
+    "others to come) against a real service, from one process: each with its own keys and its "  \
+    "own "                                                                                       \
     "state, doing the real cryptography and the real protocol."
 
 void help_main(FILE *out)
 {
-    fprintf(out, "usage: shoal COMMAND [OPTIONS]\n\nshoal plays a fleet of stateful clients against "
-                 "a real service.\n\n");
+    fprintf(out,
+            "usage: shoal COMMAND [OPTIONS]\n\nshoal plays a fleet of stateful clients against "
+            "a real service.\n\n");
     for (const struct command *const *c = cli_commands; *c; c++)
         fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
     fprintf(out, "\n`shoal COMMAND --help` says more. Exit status:\n");
@@ -27,9 +29,8 @@ static void option_head(char *out, size_t size, const struct cli_option *o)
 
 void help_command(FILE *out, const struct command *command)
 {
-    fprintf(out, "usage: shoal %s%s%s%s\n\n%s.\n", command->name,
-            command->arguments[0] ? " " : "", command->arguments,
-            command->options ? " [OPTIONS]" : "", command->summary);
+    fprintf(out, "usage: shoal %s%s%s%s\n\n%s.\n", command->name, command->arguments[0] ? " " : "",
+            command->arguments, command->options ? " [OPTIONS]" : "", command->summary);
     if (command->detail)
         fprintf(out, "\n%s\n", command->detail);
     if (command->options)
@@ -82,9 +83,10 @@ static void man_command(FILE *out, const struct command *c)
 
 void help_man(FILE *out)
 {
-    fprintf(out, ".TH SHOAL 1 \"\" \"shoal %s\" \"User Commands\"\n.SH NAME\n"
-                 "shoal \\- client fleet emulator\n.SH SYNOPSIS\n.B shoal\nCOMMAND [OPTIONS]\n"
-                 ".SH DESCRIPTION\n",
+    fprintf(out,
+            ".TH SHOAL 1 \"\" \"shoal %s\" \"User Commands\"\n.SH NAME\n"
+            "shoal \\- client fleet emulator\n.SH SYNOPSIS\n.B shoal\nCOMMAND [OPTIONS]\n"
+            ".SH DESCRIPTION\n",
             SHOAL_VERSION);
     roff(out, INTRO);
     fprintf(out, "\n.SH COMMANDS\n");

@@ -59,8 +59,9 @@ static int run_init(const struct cli_args *args)
     printf("%s\n", text);
     cJSON_free(text);
     cJSON_Delete(plan);
-    fprintf(stderr, "shoal: save this as a file, put your hosts in, export what {\"env\": ...} names,"
-                    " then `shoal try FILE`\n");
+    fprintf(stderr,
+            "shoal: save this as a file, put your hosts in, export what {\"env\": ...} names,"
+            " then `shoal try FILE`\n");
     return EXIT_HELD;
 }
 

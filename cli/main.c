@@ -10,7 +10,7 @@ const struct command *const cli_commands[] = {
 #define COMMAND_ENTRY(name) &command_##name,
     CLI_COMMANDS(COMMAND_ENTRY)
 #undef COMMAND_ENTRY
-    NULL};
+        NULL};
 
 static const struct command *find_command(const char *name)
 {

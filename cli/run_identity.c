@@ -11,7 +11,8 @@
 
 static bool parse_hex(const char *text, uint8_t out[RUN_ID_SIZE])
 {
-    if (strlen(text) != 2 * RUN_ID_SIZE || strspn(text, "0123456789abcdefABCDEF") != 2 * RUN_ID_SIZE)
+    if (strlen(text) != 2 * RUN_ID_SIZE ||
+        strspn(text, "0123456789abcdefABCDEF") != 2 * RUN_ID_SIZE)
         return false;
     for (size_t i = 0; i < RUN_ID_SIZE; i++) {
         char digits[3] = {text[2 * i], text[2 * i + 1], '\0'};
@@ -76,7 +77,8 @@ int run_identity_new(struct run_context *c)
     if (!run_id) {
         random_bytes(c->run_id, sizeof(c->run_id));
     } else if (!parse_hex(run_id, c->run_id)) {
-        log_line("--run-id: \"%s\" is not 32 hex digits, as manifest.json of a run has them", run_id);
+        log_line("--run-id: \"%s\" is not 32 hex digits, as manifest.json of a run has them",
+                 run_id);
         return EXIT_INPUT;
     }
     if (start_at && !parse_utc(start_at, &c->start_at_us)) {

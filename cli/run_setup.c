@@ -60,9 +60,9 @@ static void raise_descriptor_limit(void)
 /* --resume takes everything from its folder: what would change the clients is refused. */
 static int check_combination(const struct cli_args *args)
 {
-    static const char *const fixed[] = {"--set",    "--clients",    "--seed",    "--run-id",
-                                        "--out",    "--state-from", "--segment", "--duration",
-                                        "--start-at"};
+    static const char *const fixed[] = {"--set",     "--clients",  "--seed",
+                                        "--run-id",  "--out",      "--state-from",
+                                        "--segment", "--duration", "--start-at"};
 
     if (!cli_has(args, "--resume")) {
         if (cli_argument(args, 0))
@@ -174,8 +174,8 @@ static int make_reporter(struct run_context *c)
                                        .steady_start_ns = steady_from,
                                        .steady_end_ns = steady_to,
                                        .terminal = c->terminal};
-    int error = c->resume ? reporter_resume(&c->reporter, &options)
-                          : reporter_new(&c->reporter, &options);
+    int error =
+        c->resume ? reporter_resume(&c->reporter, &options) : reporter_new(&c->reporter, &options);
     if (!error)
         return EXIT_HELD;
     c->reporter = NULL;

@@ -38,8 +38,8 @@ static int start_child(struct run_context *c, struct run_standin *s)
                                        .system = s->standin->system,
                                        .folder = s->folder,
                                        .sets = sets,
-                                       .set_count = plan_standin_sets(c->plan, s->standin->system,
-                                                                      sets),
+                                       .set_count =
+                                           plan_standin_sets(c->plan, s->standin->system, sets),
                                        .log = log};
     terminal_say(c->terminal, "starting the stand-in for %s", s->standin->system);
     if (embedded_start(&s->child, &options, error)) {
@@ -147,8 +147,8 @@ void run_standins_check(struct run_context *c)
         json_bool(ledger, "balanced", &balanced);
         reporter_check(c->reporter, balanced, "the books of the stand-in for %s %s",
                        s->standin->system, balanced ? "balance" : "do not balance");
-        /* One process, one stand-in: each request is counted on both sides. With failures or several
-         * segments the two sides can only be compared within bounds. */
+        /* One process, one stand-in: each request is counted on both sides. With failures or
+         * several segments the two sides can only be compared within bounds. */
         if (json_int(ledger, "requests", &served) && !c->resume && c->segments == 1) {
             count_requests(c, &answered, &sent);
             bool held = (uint64_t)served >= answered && (uint64_t)served <= sent;

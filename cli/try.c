@@ -17,7 +17,7 @@
 #include "simulators/registry.h"
 #include "simulators/store.h"
 
-#define BODY_SHOWN 160  /* bytes of a body */
+#define BODY_SHOWN 160   /* bytes of a body */
 #define CLOCK_OFFSET_S 5 /* seconds of difference that are worth a warning */
 
 struct tracing {
@@ -244,8 +244,8 @@ static int run_try(const struct cli_args *args)
         snprintf(c->state, sizeof(c->state), "%s/state", folder);
         one_iteration_each(c->plan);
         load_series(c->series, c->plan, c->simulators);
-        c->terminal = terminal_new(&(struct terminal_options){STDERR_FILENO, STDOUT_FILENO, false,
-                                                              false});
+        c->terminal =
+            terminal_new(&(struct terminal_options){STDERR_FILENO, STDOUT_FILENO, false, false});
         status = run_standins_start(c);
         if (!status)
             status = try_plan(c, (uint64_t)client);
@@ -265,9 +265,10 @@ const struct command command_try = {
     .name = "try",
     .arguments = "PLAN",
     .summary = "Play one iteration of each scenario and show every exchange",
-    .detail = "The first thing to do with a new target: names, certificates, credentials, protocol\n"
-              "version and clocks are tried, each exchange is shown (secrets hidden, bodies\n"
-              "shortened), and what fails says how to fix it.",
+    .detail =
+        "The first thing to do with a new target: names, certificates, credentials, protocol\n"
+        "version and clocks are tried, each exchange is shown (secrets hidden, bodies\n"
+        "shortened), and what fails says how to fix it.",
     .options =
         (const struct cli_option[]){
             {"--client", "I", "Which client plays (from 0; default 0)", false},

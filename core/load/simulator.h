@@ -25,8 +25,8 @@ struct simulator {
     const char *const *requests; /* NULL-terminated; "POST withdraw"; flow_request's argument */
     const char *const *tables;   /* state tables, NULL-terminated; NULL: keeps no state */
     uint32_t purge_tables;       /* bit i: a purge clears tables[i] */
-    const char *remote_options;  /* JSON text for `shoal init`: options against a remote target, with
-                                    secrets as {"env": ...} and example hosts; NULL: "{}" */
+    const char *remote_options; /* JSON text for `shoal init`: options against a remote target, with
+                                   secrets as {"env": ...} and example hosts; NULL: "{}" */
 
     /* Values that are possible one by one and impossible together. Adds errors; NULL: none. */
     void (*check)(const void *options, const char *path, struct plan_errors *errors);

@@ -63,7 +63,7 @@ static void add_address(struct names_answer *a, const char *text)
         }
     }
     if (a->count < NAMES_ADDRESSES_MAX && strlen(text) < sizeof a->address[0]) {
-        strcpy(a->address[a->count++], text);
+        snprintf(a->address[a->count++], sizeof a->address[0], "%s", text);
     }
 }
 
