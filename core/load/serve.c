@@ -80,6 +80,7 @@ static void close_books(struct server *s)
 {
     struct buf *out = &s->ledger;
     s->options->standin->ledger(s->service, out);
+    uint64_t rss = rss_anon_bytes();       /* with the books still in memory */
     s->options->standin->stop(s->service); /* answers what it keeps, which counts */
     s->service = NULL;
     if (out->error || !out->len || out->data[out->len - 1] != '}')
@@ -96,7 +97,7 @@ static void close_books(struct server *s)
                (unsigned long long)stats.replies, (unsigned long long)stats.refused,
                (unsigned long long)stats.aborted);
     buf_printf(out, "\"faults\":%llu,\"cpu_s\":%.6f,\"rss_anon_bytes\":%llu}",
-               (unsigned long long)stats.faults, cpu_s, (unsigned long long)rss_anon_bytes());
+               (unsigned long long)stats.faults, cpu_s, (unsigned long long)rss);
 }
 
 static int save_ledger(const char *folder, struct slice ledger)
