@@ -56,20 +56,44 @@ static void grow(struct failure_table *t)
     t->room = room;
 }
 
+/* The entry, or NULL and the free slot where it would be found. */
+static struct failure_entry *find(struct failure_table *t, unsigned series,
+                                  const struct failure *failure, uint16_t **free_slot)
+{
+    for (uint32_t at = hash_of(series, failure);; at++) {
+        uint16_t *slot = &t->slots[at & (FAILURE_SLOTS - 1)];
+        if (*slot && !same(&t->entries[*slot - 1], series, failure))
+            continue;
+        *free_slot = slot;
+        return *slot ? &t->entries[*slot - 1] : NULL;
+    }
+}
+
+static void set_example(struct failure_entry *e, const struct failure *failure)
+{
+    e->error = failure->error;
+    snprintf(e->first, sizeof e->first, "%.*s", FAILURE_TEXT_MAX - 1, failure->text);
+}
+
+bool failures_explain(struct failure_table *t, unsigned series, const struct failure *failure)
+{
+    uint16_t *slot;
+    struct failure_entry *e = find(t, series, failure, &slot);
+    if (e)
+        set_example(e, failure);
+    return e != NULL;
+}
+
 void failures_add(struct failure_table *t, unsigned series, const struct failure *failure,
                   uint64_t count)
 {
     assert(series < SERIES_MAX);
     assert(failure->kind);
-    uint32_t at = hash_of(series, failure);
-    for (;; at++) {
-        uint16_t slot = t->slots[at & (FAILURE_SLOTS - 1)];
-        if (slot == 0)
-            break;
-        if (same(&t->entries[slot - 1], series, failure)) {
-            t->entries[slot - 1].count += count;
-            return;
-        }
+    uint16_t *slot;
+    struct failure_entry *e = find(t, series, failure, &slot);
+    if (e) {
+        e->count += count;
+        return;
     }
     if (t->count == FAILURE_KINDS_MAX) {
         t->other[series] += count;
@@ -78,15 +102,14 @@ void failures_add(struct failure_table *t, unsigned series, const struct failure
     }
     if (t->count == t->room)
         grow(t);
-    struct failure_entry *e = &t->entries[t->count++];
-    t->slots[at & (FAILURE_SLOTS - 1)] = (uint16_t)t->count;
+    e = &t->entries[t->count++];
+    *slot = (uint16_t)t->count;
     e->series = series;
-    e->error = failure->error;
     e->status = failure->status;
     e->code = failure->code;
     e->count = count;
     snprintf(e->kind, sizeof e->kind, "%s", failure->kind);
-    snprintf(e->first, sizeof e->first, "%.*s", FAILURE_TEXT_MAX - 1, failure->text);
+    set_example(e, failure);
 }
 
 void failures_merge(struct failure_table *into, const struct failure_table *from)

@@ -34,6 +34,8 @@ void failures_free(struct failure_table *t);
 void failures_clear(struct failure_table *t); /* keeps the memory */
 void failures_add(struct failure_table *t, unsigned series, const struct failure *failure,
                   uint64_t count);
+/* Error and first example of an entry that is there; false when there is none. */
+bool failures_explain(struct failure_table *t, unsigned series, const struct failure *failure);
 void failures_merge(struct failure_table *into, const struct failure_table *from);
 
 #endif

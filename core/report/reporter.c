@@ -16,6 +16,7 @@
 
 /* How far an interval may reach over the edges of the steady window: ticks are not exact. */
 #define STEADY_EDGE_NS (50 * NS_PER_MS)
+#define SHOWN_LEAST_S 0.5
 
 /* What is known of a lane since it last answered. */
 struct reporter_lane {
@@ -393,7 +394,8 @@ static void show(const struct reporter *r)
         .done = s->clients.done,
         .flags = s->flags,
     };
-    if (!r->options.terminal)
+    /* The rest that is collected at the end is no second: its rates would mislead. */
+    if (!r->options.terminal || second_length(s) < SHOWN_LEAST_S)
         return;
     fill_steps(r, &live);
     terminal_live(r->options.terminal, &live);

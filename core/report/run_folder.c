@@ -288,12 +288,13 @@ int run_folder_write(struct run_folder *f, enum run_file file, struct slice cont
 }
 
 /* Where the last whole line ends: what a killed run left behind it is cut off. */
-static int end_of_lines(int fd, uint64_t *end)
+static int end_of_lines(int fd, uint64_t *end, bool *half)
 {
     struct stat st;
     char chunk[CUT_CHUNK];
     if (fstat(fd, &st))
         return errno;
+    *half = false;
     for (off_t at = st.st_size; at > 0;) {
         size_t want = at < CUT_CHUNK ? (size_t)at : CUT_CHUNK;
         if (pread(fd, chunk, want, at - (off_t)want) != (ssize_t)want)
@@ -301,11 +302,13 @@ static int end_of_lines(int fd, uint64_t *end)
         const char *newline = memrchr(chunk, '\n', want);
         if (newline) {
             *end = (uint64_t)(at - (off_t)want) + (uint64_t)(newline - chunk) + 1;
+            *half = *end < (uint64_t)st.st_size;
             return 0;
         }
         at -= (off_t)want;
     }
     *end = 0;
+    *half = st.st_size > 0;
     return 0;
 }
 
@@ -318,8 +321,9 @@ int run_folder_touch(struct run_folder *f, enum run_file file)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return write_failed(f, file, errno);
-    int err = end_of_lines(fd, &f->sizes[file]);
-    if (!err && ftruncate(fd, (off_t)f->sizes[file]))
+    bool half;
+    int err = end_of_lines(fd, &f->sizes[file], &half);
+    if (!err && half && ftruncate(fd, (off_t)f->sizes[file]))
         err = errno;
     if (err) {
         close(fd);

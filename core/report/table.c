@@ -55,7 +55,18 @@ static const char *share_cell(uint64_t part, uint64_t whole, char out[CELL_MAX])
     if (whole == 0)
         snprintf(out, CELL_MAX, "-");
     else
-        snprintf(out, CELL_MAX, "%.2f", 100.0 * (double)part / (double)whole);
+        snprintf(out, CELL_MAX, part * 10 < whole ? "%.2f" : "%.1f",
+                 100.0 * (double)part / (double)whole);
+    return out;
+}
+
+/* At most `width` characters. */
+static const char *count_cell(uint64_t count, int width, char out[CELL_MAX])
+{
+    int len = snprintf(out, CELL_MAX, "%" PRIu64, count);
+    if (len > width)
+        snprintf(out, CELL_MAX, count < UINT64_C(999950000) ? "%.1fM" : "%.0fM",
+                 (double)count / 1e6);
     return out;
 }
 
@@ -91,16 +102,17 @@ static void put_head(struct buf *out)
 static void put_row(struct buf *out, const struct series *series, const struct summary_counts *c,
                     double seconds)
 {
-    char label[LABEL_WIDTH + 1], cell[12][CELL_MAX];
+    char label[LABEL_WIDTH + 1], cell[14][CELL_MAX];
     const struct summary_times *t = &c->times[TIME_LATENCY];
     uint64_t samples = c->succeeded + c->failed;
-    buf_printf(
-        out, "%-*s%8" PRIu64 "%7" PRIu64 "%6s%7s%6s%7s%7s%7s%7s%7s%7s%8s%6s%6s\n", LABEL_WIDTH,
-        label_cell(series, label), samples, c->failed, share_cell(c->failed, samples, cell[0]),
-        ms_cell(t->mean, cell[1]), ms_cell(t->min, cell[2]), ms_cell(t->max, cell[3]),
-        ms_cell(t->p50, cell[4]), ms_cell(t->p90, cell[5]), ms_cell(t->p95, cell[6]),
-        ms_cell(t->p99, cell[7]), ms_cell(t->p999, cell[8]), rate_cell(c->per_second, cell[9]),
-        kb_cell(c->bytes_received, seconds, cell[10]), kb_cell(c->bytes_sent, seconds, cell[11]));
+    buf_printf(out, "%-*s%8s%7s%6s%7s%6s%7s%7s%7s%7s%7s%7s%8s%6s%6s\n", LABEL_WIDTH,
+               label_cell(series, label), count_cell(samples, 7, cell[12]),
+               count_cell(c->failed, 6, cell[13]), share_cell(c->failed, samples, cell[0]),
+               ms_cell(t->mean, cell[1]), ms_cell(t->min, cell[2]), ms_cell(t->max, cell[3]),
+               ms_cell(t->p50, cell[4]), ms_cell(t->p90, cell[5]), ms_cell(t->p95, cell[6]),
+               ms_cell(t->p99, cell[7]), ms_cell(t->p999, cell[8]),
+               rate_cell(c->per_second, cell[9]), kb_cell(c->bytes_received, seconds, cell[10]),
+               kb_cell(c->bytes_sent, seconds, cell[11]));
 }
 
 static void put_scenario_name(struct buf *out, const struct summary *s, const char *name)

@@ -1,4 +1,4 @@
-/* Reading a folder back: errors.jsonl (examples), timeline.jsonl (counts), histograms.hlog
+/* Reading a folder back: timeline.jsonl (counts), errors.jsonl (examples), histograms.hlog
  * (buckets), in this order. The mirror image of timeline.c, totals.c and histlog.c. */
 #include <inttypes.h>
 #include <math.h>
@@ -157,8 +157,8 @@ static int load_error(void *arg, struct slice line)
     if (json_parse(&json, line, NULL))
         return 0;
     int series = named_series(l, json);
-    if (series >= 0 && get_failure(json, &failure) && strcmp(failure.kind, "other") != 0)
-        failures_add(&l->t->failures, (unsigned)series, &failure, 0);
+    if (series >= 0 && get_failure(json, &failure))
+        failures_explain(&l->t->failures, (unsigned)series, &failure);
     cJSON_Delete(json);
     return 0;
 }
@@ -421,13 +421,13 @@ static void check_buckets(struct totals *t)
 static int load_files(struct loader *l)
 {
     struct run_folder *folder = l->source->folder;
-    int code = run_folder_each_line(folder, RUN_ERRORS, load_error, l);
-    if (code && code != SHOAL_E_NOT_FOUND)
-        return code;
-    code = run_folder_each_line(folder, RUN_TIMELINE, load_line, l);
+    int code = run_folder_each_line(folder, RUN_TIMELINE, load_line, l);
     if (code == SHOAL_E_NOT_FOUND) /* killed before its first second */
         return 0;
     if (code)
+        return code;
+    code = run_folder_each_line(folder, RUN_ERRORS, load_error, l);
+    if (code && code != SHOAL_E_NOT_FOUND)
         return code;
     code = run_folder_each_line(folder, RUN_HISTOGRAMS, load_histogram, l);
     if (code && code != SHOAL_E_NOT_FOUND)
