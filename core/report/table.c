@@ -45,8 +45,10 @@ static const char *kb_cell(uint64_t bytes, double seconds, char out[CELL_MAX])
     double rate = seconds > 0 ? (double)bytes / seconds / 1000 : NAN;
     if (isnan(rate))
         snprintf(out, CELL_MAX, "-");
-    else
+    else if (rate < 99999.5)
         snprintf(out, CELL_MAX, rate < 99.95 ? "%.1f" : "%.0f", rate);
+    else
+        snprintf(out, CELL_MAX, "%.0fM", rate / 1000);
     return out;
 }
 
