@@ -215,6 +215,10 @@ static void lives_and_tells(void **state)
     assert_int_equal(number_in(tree, "replies"), 3);
     assert_int_equal(number_in(tree, "faults"), 0);
     assert_true(number_in(tree, "rss_anon_bytes") > 0);
+    const cJSON *all = cJSON_GetObjectItemCaseSensitive(tree, "cpu_s");
+    const cJSON *first = cJSON_GetObjectItemCaseSensitive(tree, "start_cpu_s");
+    assert_true(cJSON_IsNumber(all) && cJSON_IsNumber(first));
+    assert_true(first->valuedouble > 0 && all->valuedouble >= first->valuedouble);
     cJSON_Delete(tree);
 
     snprintf(path, sizeof path, "%s/ledger.json", folder);
