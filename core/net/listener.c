@@ -154,7 +154,7 @@ static void on_restart(struct lane_timer *timer)
         (struct listener *)(void *)((char *)timer - offsetof(struct listener, restart));
     const struct faults_options *o = &l->options.faults->options;
     char error[LISTENER_ERROR_MAX];
-    int64_t next_ns = o->restart_every_ns;
+    int64_t next_ns;
     if (!l->daemon) {
         next_ns = up(l, error) == SHOAL_OK ? o->restart_every_ns : BIND_RETRY_NS;
     } else {
