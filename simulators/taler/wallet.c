@@ -210,6 +210,10 @@ const struct simulator taler_wallet = {
     .tables = table_names,
     .purge_tables =
         1u << TABLE_RESERVES | 1u << TABLE_COINS | 1u << TABLE_HISTORY | 1u << TABLE_EXCHANGE,
+    .remote_options = "{\"exchange\": \"https://exchange.example/\","
+                      " \"bank\": \"https://bank.example/accounts/exchange/taler-wire-gateway/\","
+                      " \"bank_user\": \"exchange\","
+                      " \"bank_password\": {\"env\": \"TALER_BANK_PASSWORD\"}}",
     .check = check,
     .fleet_start = wallet_fleet_start,
     .fleet_stop = wallet_fleet_stop,
