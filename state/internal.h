@@ -134,7 +134,7 @@ bool purge_covers(int64_t before_us, const uint8_t *value, size_t len);
 /* Our code for a code of LMDB or errno. */
 int state_error_from(int rc);
 
-/* --- store.c and what it uses ------------------------------------------------------------------ */
+/* --- store.c and what it uses ----------------------------------------------------------------- */
 
 /* Fills error (STATE_ERROR_TEXT_MAX bytes) and returns the code. */
 int state_refuse(char *error, int code, const char *format, ...)
