@@ -199,6 +199,28 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
     histogram_merge_exact(into, from);
 }
 
+void histogram_take(struct histogram *into, struct histogram *from)
+{
+    if (from->count == 0)
+        return;
+    size_t size = LINE * count_size(from);
+    for (int c = 0; c < HISTOGRAM_CHUNKS; c++) {
+        if (!from->touched[c])
+            continue;
+        if (!into->chunks[c])
+            add_chunk(into, c);
+        into->touched[c] |= from->touched[c];
+        for (uint64_t bits = from->touched[c]; bits; bits &= bits - 1) {
+            size_t line = (size_t)__builtin_ctzll(bits);
+            merge_line(into, from, c, LINE * line);
+            memset((uint8_t *)from->chunks[c] + line * size, 0, size);
+        }
+        from->touched[c] = 0;
+    }
+    histogram_merge_exact(into, from);
+    histogram_clear(from);
+}
+
 static uint64_t count_at(const struct histogram *h, int index)
 {
     const void *chunk = h->chunks[index >> HALF_BITS];

@@ -236,7 +236,7 @@ static void sample_lane(struct reporter *r, unsigned index, const struct interva
 static void take_interval(struct reporter *r, unsigned index, struct interval *v)
 {
     struct reporter_lane *lane = &r->lanes[index];
-    second_add(&r->second, v);
+    second_take(&r->second, v);
     sample_lane(r, index, v);
     for (unsigned i = 0; i < v->series_count && i < r->second.series->count; i++)
         lane->in_flight[i] = v->series[i].in_flight;

@@ -62,10 +62,10 @@ void second_clear(struct second *s)
     s->steady = s->gap = false;
 }
 
-void second_add(struct second *s, const struct interval *v)
+void second_take(struct second *s, struct interval *v)
 {
     for (unsigned i = 0; i < v->series_count && i < s->series->count; i++) {
-        const struct interval_series *from = &v->series[i];
+        struct interval_series *from = &v->series[i];
         struct second_row *row = &s->rows[i];
         row->started += from->started;
         row->succeeded += from->succeeded;
@@ -75,11 +75,11 @@ void second_add(struct second *s, const struct interval *v)
         row->bytes_received += from->bytes_received;
         for (int t = 0; t < SERIES_TIMES; t++)
             if (from->times[t])
-                histogram_merge(&row->times[t], from->times[t]);
+                histogram_take(&row->times[t], from->times[t]);
     }
     for (int i = 0; i < PHASES; i++)
-        histogram_merge(&s->phases[i], &v->phases[i]);
-    histogram_merge(&s->lag, &v->lag);
+        histogram_take(&s->phases[i], &v->phases[i]);
+    histogram_take(&s->lag, &v->lag);
     failures_merge(&s->failures, &v->failures);
     for (int i = 0; i < EVENTS; i++)
         s->events[i] += v->events[i];

@@ -50,8 +50,9 @@ struct second {
 void second_init(struct second *s, const struct series_table *series, unsigned lanes);
 void second_free(struct second *s);
 void second_clear(struct second *s);
-/* Adds what one lane published; gauges (in flight, clients) are the caller's. */
-void second_add(struct second *s, const struct interval *interval);
+/* Adds what one lane published and empties its histograms; gauges (in flight, clients) are the
+ * caller's. */
+void second_take(struct second *s, struct interval *interval);
 /* p99 of the lag, of the start delay and the median of all steps, into what health judges. */
 void second_judge(struct second *s, struct health_second *judged);
 
