@@ -114,6 +114,7 @@ struct http_response {
     bool new_connection;
     bool sent; /* the request may have reached the target (matters for what is not idempotent) */
     uint8_t redirects;
+    uint8_t retries; /* sent again, its kept connection closed under it: may be executed twice */
     char remote[64]; /* "127.0.0.1:8081" */
 };
 

@@ -136,6 +136,7 @@ void http_reply_times(struct http_easy *easy)
     r->bytes_sent += (uint64_t)head_sent + (uint64_t)body_sent;
     r->bytes_received += (uint64_t)head_received + (uint64_t)body_received;
     r->sent = r->sent || easy->starts;
+    r->retries += easy->starts > 1 ? (uint8_t)(easy->starts - 1) : 0;
     r->new_connection = r->new_connection || easy->opened;
     if (easy->opened && easy->starts) {
         curl_off_t connected_us = 0, tls_us = 0, ready_us = 0;

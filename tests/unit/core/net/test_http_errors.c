@@ -497,6 +497,7 @@ static void test_closed_under_request(void **state)
     attempt_run(&a, base, NULL, NULL);
     assert_int_equal(a.response.error, 0);
     assert_int_equal(a.stats.retries, 1);
+    assert_int_equal(a.response.retries, 1);
     assert_int_equal(a.stats.connects, 2);
     assert_int_equal(a.stats.requests, 2);
     hostile_close(&h);
