@@ -142,6 +142,10 @@ static int run_run(const struct cli_args *args)
         status = run_standins_start(c);
     if (!status)
         status = start_load(c);
+    if (!status && run_manifest_write(c, 0)) { /* now, so that a killed run can be resumed */
+        log_line("%s", run_folder_error(c->folder));
+        status = EXIT_OURS;
+    }
     if (!status) {
         run_loop(c);
         status = finish(c);

@@ -286,7 +286,6 @@ static void init_groups(struct lane_thread *l)
                                            .store_class = run->options.store,
                                            .layout = s->layout,
                                            .existing_state = run->options.existing_state,
-                                           .elapsed_ns = run->options.elapsed_ns,
                                            .single = run->options.single};
         load_group_init(&l->groups[i]);
         if (s->fleet.store) {
@@ -430,14 +429,17 @@ static void begin_post(void *arg)
     struct lane_thread *l = arg;
     struct load_run *run = l->run;
 
-    for (size_t i = 0; i < run->scenario_count; i++)
-        load_group_begin(&l->groups[i],
-                         run->zero_ns + run->options.plan->scenarios.items[i].start_ns);
+    for (size_t i = 0; i < run->scenario_count; i++) {
+        int64_t start_ns = run->options.plan->scenarios.items[i].start_ns;
+        l->groups[i].elapsed_ns =
+            run->options.elapsed_ns > start_ns ? run->options.elapsed_ns - start_ns : 0;
+        load_group_begin(&l->groups[i], run->zero_ns + start_ns);
+    }
 }
 
 void load_begin(struct load_run *run, int64_t zero_ns)
 {
-    run->zero_ns = zero_ns;
+    run->zero_ns = zero_ns - run->options.elapsed_ns; /* earlier parts are behind us */
     set_phase(run, LOAD_RUNNING);
     for (unsigned i = 0; i < run->options.lanes; i++)
         post(&run->lanes[i], begin_post, &run->lanes[i]);
@@ -550,7 +552,8 @@ void load_finish(struct load_run *run, struct load_totals *out)
             continue;
         pthread_join(run->lanes[i].thread, NULL);
     }
-    for (unsigned i = 0; i < run->options.lanes; i++) { /* lanes may post to each other until then */
+    for (unsigned i = 0; i < run->options.lanes;
+         i++) { /* lanes may post to each other until then */
         if (!run->lanes || !run->lanes[i].started)
             continue;
         lane_free(run->lanes[i].load.lane);
