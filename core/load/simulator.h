@@ -32,8 +32,8 @@ struct simulator {
     void (*check)(const void *options, const char *path, struct plan_errors *errors);
 
     /* Once per scenario before its first iteration, in a fiber of lane 0: discovery, targets, what
-     * all clients share. Sets fleet->data. On failure fill *why: the run does not start (exit 3).
-     */
+     * all clients share. Sets fleet->data. On failure fill *why: the run does not start (exit 3),
+     * and what data points to, if it was set, still goes in fleet_stop. */
     int (*fleet_start)(struct fleet *fleet, struct flow *flow, struct failure *why);
     void (*fleet_stop)(struct fleet *fleet); /* after the last iteration of all lanes */
 

@@ -307,18 +307,19 @@ int wallet_fleet_start(struct fleet *fleet, struct flow *flow, struct failure *w
     f->secrets = (struct secret_source){.seed = fleet->seed, .scenario = fleet->scenario};
     memcpy(f->secrets.run_id, fleet->run_id, RUN_ID_SIZE);
     f->keys = shared_new(exchange_keys_free);
+    /* Also when it fails: connections of the flow's client still point at the targets, so they go
+     * in fleet_stop. */
+    fleet->data = f;
     flow->failure.error = SHOAL_OK;
     int error = start(f, flow);
     if (error) {
         if (flow->failure.error != error)
             flow_fail(flow, &(struct flow_failure){.error = error}, "%s", error_text(error));
         *why = flow->failure;
-        fleet_free(f);
         return error;
     }
     prepare_authorization(f);
     prepare_merchants(f);
-    fleet->data = f;
     return SHOAL_OK;
 }
 

@@ -280,6 +280,8 @@ static inline int world_do(struct world *w, int (*work)(struct world *w, struct 
         w->failure = flow.failure;
     fiber_deep(world_client_end, w);
     arena_free(flow.arena);
+    if (error && work == world_start)
+        taler_wallet.fleet_stop(&w->fleet);
     return error;
 }
 
@@ -331,8 +333,6 @@ static inline void world_main(void *arg)
     struct world *w = arg;
 
     w->script(w);
-    if (w->fleet.data)
-        taler_wallet.fleet_stop(&w->fleet);
     fiber_deep(world_close, w);
     lane_stop(w->lane);
 }
@@ -345,6 +345,8 @@ static inline void world_run(struct world *w, void (*script)(struct world *w))
     if (lane_spawn(w->lane, &w->group, world_main, w))
         abort();
     lane_run(w->lane);
+    if (w->fleet.data)
+        taler_wallet.fleet_stop(&w->fleet);
     meter_free(w->meter);
     names_free(w->names);
     lane_free(w->lane);
