@@ -83,7 +83,8 @@ static int finish(struct run_context *c)
             log_line("%s", run_folder_error(c->folder));
         c->broken = true;
     }
-    if (summary && terminal_finish(c->terminal, summary))
+    bool nothing_to_show = c->not_started && !cli_has(c->args, "--json");
+    if (summary && !nothing_to_show && terminal_finish(c->terminal, summary))
         c->broken = true;
     int status = exit_status(c, summary);
     summary_free(summary);

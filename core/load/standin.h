@@ -39,4 +39,8 @@ struct standin {
     } roles[8];
 };
 
+/* For a simulator's check: either all URLs of a system are `embedded`, or none is. */
+void standin_check_roles(const struct standin *standin, const struct option_table *table,
+                         const void *options, const char *path, struct plan_errors *errors);
+
 #endif

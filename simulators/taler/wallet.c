@@ -106,6 +106,7 @@ static void check(const void *options, const char *path, struct plan_errors *err
     double spent = (double)o->payments * distribution_mean(&o->pay_amount);
     uint64_t withdrawn = 0;
 
+    standin_check_roles(&taler_standin, &option_table, options, path, errors);
     check_payto(o->debit_account, path, "debit_account", errors);
     check_payto(o->merchant_payto, path, "merchant_payto", errors);
     if (!amount_units(o->withdraw_amount, &withdrawn) || !withdrawn)
