@@ -74,6 +74,16 @@ static int connect_error(const struct http_easy *easy)
     return LOOK_UP(by_errno, err, SHOAL_E_REFUSED);
 }
 
+/* A client certificate that TLS 1.3 refuses shows only after the handshake: OpenSSL's words hold
+ * "alert". */
+static int lost(const struct http_easy *easy)
+{
+    if (!easy->head_ns && strstr(easy->error_text, " alert ")) {
+        return SHOAL_E_TLS;
+    }
+    return easy->in_body ? SHOAL_E_SHORT_BODY : SHOAL_E_RESET;
+}
+
 int http_error_of(const struct http_easy *easy, CURLcode code)
 {
     bool proxied = easy->route->target->proxy.host != NULL;
@@ -102,10 +112,10 @@ int http_error_of(const struct http_easy *easy, CURLcode code)
         if (strstr(easy->error_text, "hunked-")) {
             return SHOAL_E_BAD_HTTP; /* libcurl has no code of its own for a malformed chunk */
         }
-        return easy->in_body ? SHOAL_E_SHORT_BODY : SHOAL_E_RESET;
+        return lost(easy);
     case CURLE_SEND_ERROR:
     case CURLE_HTTP2_STREAM:
-        return easy->in_body ? SHOAL_E_SHORT_BODY : SHOAL_E_RESET;
+        return lost(easy);
     default:
         return LOOK_UP(by_code, (int)code, SHOAL_E_INTERNAL);
     }
