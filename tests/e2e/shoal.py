@@ -154,16 +154,18 @@ def free_port():
         return s.getsockname()[1]
 
 
-def standins_running():
-    """Process ids of all `shoal serve` of this program."""
+def standins_running(path=None):
+    """Process ids of the `shoal serve` of this program; with a path of those that work below it."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
-                words = file.read().split(b"\0")
+                words = file.read().decode(errors="replace").split("\0")
+            program = os.readlink(f"/proc/{pid}/exe")
         except OSError:
             continue
-        if len(words) > 1 and words[1] == b"serve" and words[0].endswith(b"shoal"):
+        if len(words) > 1 and words[1] == "serve" and program == os.path.realpath(SHOAL) and (
+                path is None or any(word.startswith(path) for word in words)):
             found.append(int(pid))
     return found
 
