@@ -28,7 +28,7 @@ static enum outcome_kind outcome_of(int error)
 
 int flow_step(struct flow *flow, unsigned step, int (*fn)(struct flow *flow, void *arg), void *arg)
 {
-    unsigned series = flow->fleet->series_steps + step;
+    unsigned series = series_at(flow->fleet->series_steps, step, SERIES_STEP);
     uint64_t sent_before = flow->bytes_sent, received_before = flow->bytes_received;
     int64_t start = clock_ns();
 
@@ -100,7 +100,7 @@ static void measure_phases(struct meter *m, const struct http_response *response
 
 int flow_request(struct flow *flow, const struct flow_call *call, struct http_response *response)
 {
-    unsigned series = flow->fleet->series_requests + call->request;
+    unsigned series = series_at(flow->fleet->series_requests, call->request, SERIES_REQUEST);
 
     meter_started(flow->meter, series);
     if (call->retry)

@@ -118,11 +118,12 @@ static void count_end(struct load_client *client, struct flow *flow, int error, 
             flow->failure = (struct failure){.kind = error_name(error), .error = error};
             snprintf(flow->failure.text, sizeof(flow->failure.text), "%s", error_text(error));
         }
-        meter_failure(g->lane->meter, fleet->series_iteration, &flow->failure);
+        meter_failure(g->lane->meter, series_at(fleet->series_iteration, 0, SERIES_ITERATION),
+                      &flow->failure);
         if (is_ours(error))
             g->lane->broken(g->lane->arg, error, flow->failure.text);
     }
-    meter_ended(g->lane->meter, fleet->series_iteration, &outcome);
+    meter_ended(g->lane->meter, series_at(fleet->series_iteration, 0, SERIES_ITERATION), &outcome);
 }
 
 static void iteration_main(void *arg)
@@ -142,7 +143,7 @@ static void iteration_main(void *arg)
     };
 
     memcpy(flow.secrets.run_id, fleet->run_id, RUN_ID_SIZE);
-    meter_started(flow.meter, fleet->series_iteration);
+    meter_started(flow.meter, series_at(fleet->series_iteration, 0, SERIES_ITERATION));
     int error = begin(client, &flow);
     if (error == SHOAL_OK)
         error = fleet->simulator->iterate(&flow);

@@ -58,13 +58,16 @@ static void set_series(struct series *s, const char *scenario, enum series_kind 
 unsigned series_add(struct series_table *table, const char *scenario, enum series_kind kind,
                     const char *name)
 {
-    if (table->count < SERIES_MAX - 1) {
+    static_assert(SERIES_OTHER + SERIES_REQUEST == SERIES_MAX - 1, "an other for each kind");
+    if (table->count < SERIES_OTHER) {
         set_series(&table->series[table->count], scenario, kind, name);
         return table->count++;
     }
-    set_series(&table->series[SERIES_MAX - 1], "other", SERIES_REQUEST, "other");
+    for (unsigned k = SERIES_ITERATION; k <= SERIES_REQUEST; k++) {
+        set_series(&table->series[SERIES_OTHER + k], "other", (enum series_kind)k, "other");
+    }
     table->count = SERIES_MAX;
-    return SERIES_MAX - 1;
+    return SERIES_OTHER + (unsigned)kind;
 }
 
 /* --- life --------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERIES_MAX 256        /* the last one is "other" when more are asked for */
+#define SERIES_MAX 256        /* the last ones are "other" when more are asked for */
 #define FAILURE_TEXT_MAX 256  /* bytes of a failure's first example */
 #define FAILURE_KINDS_MAX 512 /* different failures kept; more are counted under "other" */
 
@@ -41,9 +41,19 @@ struct series_table {
     unsigned count;
 };
 
-/* The index of a new series; SERIES_MAX - 1 ("other") when the table is full. Before the run. */
+/* From here on there is one "other" for each kind, so that sums over a kind stay right. */
+#define SERIES_OTHER (SERIES_MAX - 3)
+
+/* The index of a new series; that of its kind's "other" when the table is full. Before the run. */
 unsigned series_add(struct series_table *table, const char *scenario, enum series_kind kind,
                     const char *name);
+
+/* The index that series_add gave to the series added `offset` after the one at `first` of a full
+ * row; `first` counts on beyond the table's end. */
+static inline unsigned series_at(unsigned first, unsigned offset, enum series_kind kind)
+{
+    return first + offset < SERIES_OTHER ? first + offset : SERIES_OTHER + (unsigned)kind;
+}
 
 enum outcome_kind { OUTCOME_SUCCEEDED, OUTCOME_FAILED, OUTCOME_CANCELLED };
 

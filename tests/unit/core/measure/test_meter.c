@@ -215,14 +215,20 @@ static void series_beyond_the_table_become_other(void **state)
 {
     struct series_table table = {0};
     char name[32];
-    for (int i = 0; i < SERIES_MAX - 1; i++) {
-        snprintf(name, sizeof name, "step %d", i);
+    for (unsigned i = 0; i < SERIES_OTHER; i++) {
+        snprintf(name, sizeof name, "step %u", i);
         assert_int_equal(series_add(&table, "s", SERIES_STEP, name), i);
+        assert_int_equal(series_at(0, i, SERIES_STEP), i);
     }
-    assert_int_equal(series_add(&table, "s", SERIES_STEP, "one more"), SERIES_MAX - 1);
-    assert_int_equal(series_add(&table, "s", SERIES_STEP, "and more"), SERIES_MAX - 1);
+    for (unsigned i = 0; i < 6; i++) {
+        enum series_kind kind = i % 3;
+        unsigned index = series_add(&table, "s", kind, "one more");
+        assert_int_equal(index, SERIES_OTHER + i % 3);
+        assert_int_equal(series_at(SERIES_OTHER, i, kind), index);
+        assert_int_equal(table.series[index].kind, kind);
+        assert_string_equal(table.series[index].name, "other");
+    }
     assert_int_equal(table.count, SERIES_MAX);
-    assert_string_equal(table.series[SERIES_MAX - 1].name, "other");
 }
 
 int main(void)
