@@ -120,7 +120,7 @@ typedef void (*lane_fn)(void *arg);
 /* Called at the end of every turn, in order of registration, for the lane's life. Registered
  * before lane_run. What they wake runs in the next turn, which then does not block. SHOAL_E_FULL
  * beyond LANE_TURN_ENDS_MAX. */
-#define LANE_TURN_ENDS_MAX 16
+#define LANE_TURN_ENDS_MAX 80
 int lane_on_turn_end(struct lane *lane, lane_fn fn, void *arg);
 
 /* [any thread] Run fn(arg) on the lane's stack. SHOAL_E_FULL when posts_max are waiting (the

@@ -277,6 +277,7 @@ static void init_groups(struct lane_thread *l)
 {
     struct load_run *run = l->run;
 
+    static_assert(PLAN_SCENARIOS_MAX < LANE_TURN_ENDS_MAX, "every scenario's store has a place");
     for (size_t i = 0; i < run->scenario_count; i++) {
         struct scenario_run *s = &run->scenarios[i];
         l->groups[i] = (struct load_group){.lane = &l->load,
