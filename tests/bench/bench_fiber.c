@@ -1,4 +1,4 @@
-/* What fibers and lanes cost, in nanoseconds each. `--json` prints one object. */
+/* What fibers and lanes cost, in nanoseconds of CPU time each. `--json` prints one object. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,27 +6,28 @@
 #include "core/lane/lane.h"
 #include "core/util/clock.h"
 #include "core/util/log.h"
+#include "tests/bench/bench.h"
 
 #define ROUNDS 2000000u
 #define BATCH 1000u
 #define SLEEPERS_FEW 1000u
 #define SLEEPERS_MANY 1000000u
 
-#define RESULTS(X)                                                          \
-    X(SWITCH, "switch_ns", "one-way switch")                                \
-    X(DEEP, "deep_ns", "deep call, there and back")                         \
-    X(FIBER, "fiber_ns", "fiber made, run, ended")                          \
-    X(SPAWN, "spawn_ns", "spawn and finish on a lane")                      \
-    X(WAIT, "wait_wake_ns", "wait and wake, no deadline")                   \
-    X(DEADLINE, "wait_wake_deadline_ns", "wait and wake with a deadline")   \
-    X(YIELD, "yield_ns", "yield")                                           \
-    X(TIMER_FEW, "timer_1k_ns", "timer set and stopped among 1,000")        \
-    X(TIMER_MANY, "timer_1m_ns", "timer set and stopped among 1,000,000")   \
-    X(TIMER_EARLY, "timer_1m_earliest_ns", "the same, always the earliest") \
-    X(POST, "post_ns", "post to the own lane and run")
+#define RESULTS(X)                                         \
+    X(SWITCH, "one-way switch")                            \
+    X(DEEP, "deep call, there and back")                   \
+    X(FIBER, "fiber made, run, ended")                     \
+    X(SPAWN, "spawn and finish on a lane")                 \
+    X(WAIT, "wait and wake, no deadline")                  \
+    X(DEADLINE, "wait and wake with a deadline")           \
+    X(YIELD, "yield")                                      \
+    X(TIMER_FEW, "timer set and stopped among 1,000")      \
+    X(TIMER_MANY, "timer set and stopped among 1,000,000") \
+    X(TIMER_EARLY, "the same, always the earliest")        \
+    X(POST, "post to the own lane and run")
 
 enum result {
-#define RESULT_ENUM(id, name, text) RESULT_##id,
+#define RESULT_ENUM(id, text) RESULT_##id,
     RESULTS(RESULT_ENUM)
 #undef RESULT_ENUM
         RESULT_COUNT
@@ -42,7 +43,7 @@ struct bench {
 
 static void set_result(struct bench *b, enum result which, int64_t start_ns, size_t count)
 {
-    b->ns[which] = (double)(clock_ns() - start_ns) / (double)count;
+    b->ns[which] = (double)(clock_thread_cpu_ns() - start_ns) / (double)count;
 }
 
 /* --- bare fibers --------------------------------------------------------------------------------
@@ -75,18 +76,18 @@ static void bench_fibers(struct bench *b)
     if (!pool)
         die("no stacks");
     struct fiber *f = fiber_new(pool, parks, &rounds);
-    int64_t start_ns = clock_ns();
+    int64_t start_ns = clock_thread_cpu_ns();
 
     while (!fiber_resume(f))
         continue;
     set_result(b, RESULT_SWITCH, start_ns, 2 * (size_t)ROUNDS);
 
     f = fiber_new(pool, dives, &rounds);
-    start_ns = clock_ns();
+    start_ns = clock_thread_cpu_ns();
     fiber_resume(f);
     set_result(b, RESULT_DEEP, start_ns, ROUNDS);
 
-    start_ns = clock_ns();
+    start_ns = clock_thread_cpu_ns();
     for (size_t i = 0; i < ROUNDS; i++)
         fiber_resume(fiber_new(pool, parks, &none));
     set_result(b, RESULT_FIBER, start_ns, ROUNDS);
@@ -134,7 +135,7 @@ static void pongs(void *arg)
 static void bench_waits(struct bench *b, enum result which, bool deadline)
 {
     struct fiber_group group = {0};
-    int64_t start_ns = clock_ns();
+    int64_t start_ns = clock_thread_cpu_ns();
 
     b->ping = b->pong = NULL;
     b->deadline = deadline;
@@ -155,7 +156,7 @@ static void bench_spawns(struct bench *b)
 {
     struct fiber_group group = {0};
     size_t done = 0;
-    int64_t start_ns = clock_ns();
+    int64_t start_ns = clock_thread_cpu_ns();
 
     for (size_t i = 0; i < ROUNDS; i += BATCH) {
         for (size_t k = 0; k < BATCH; k++)
@@ -167,7 +168,7 @@ static void bench_spawns(struct bench *b)
 
     size_t count = ROUNDS / 16;
 
-    start_ns = clock_ns();
+    start_ns = clock_thread_cpu_ns();
     for (int i = 0; i < 16; i++)
         if (lane_spawn(b->lane, &group, yields, &count) != 0)
             die("no fiber");
@@ -203,7 +204,7 @@ static void bench_timers(struct bench *b, size_t sleepers, enum result anywhere,
         lane_timer_set(b->lane, &timers[i],
                        base_ns + (int64_t)(next_random(&random) % (3600 * (uint64_t)NS_PER_S)));
     }
-    int64_t start_ns = clock_ns();
+    int64_t start_ns = clock_thread_cpu_ns();
 
     for (size_t i = 0; i < ROUNDS; i++) {
         lane_timer_set(b->lane, &one,
@@ -212,7 +213,7 @@ static void bench_timers(struct bench *b, size_t sleepers, enum result anywhere,
     }
     set_result(b, anywhere, start_ns, ROUNDS);
     if (earliest >= 0) {
-        start_ns = clock_ns();
+        start_ns = clock_thread_cpu_ns();
         for (size_t i = 0; i < ROUNDS; i++) {
             lane_timer_set(b->lane, &one, base_ns - 1);
             lane_timer_stop(b->lane, &one);
@@ -227,7 +228,7 @@ static void bench_timers(struct bench *b, size_t sleepers, enum result anywhere,
 static void bench_posts(struct bench *b)
 {
     size_t done = 0;
-    int64_t start_ns = clock_ns();
+    int64_t start_ns = clock_thread_cpu_ns();
 
     while (done < ROUNDS) {
         while (lane_post(b->lane, adds_one, &done) == 0)
@@ -251,17 +252,12 @@ static void bench_lane(void *arg)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = {
-#define RESULT_NAME(id, name, text) (name),
-        RESULTS(RESULT_NAME)
-#undef RESULT_NAME
-    };
     static const char *const texts[] = {
-#define RESULT_TEXT(id, name, text) (text),
+#define RESULT_TEXT(id, text) (text),
         RESULTS(RESULT_TEXT)
 #undef RESULT_TEXT
     };
-    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    struct bench_row rows[RESULT_COUNT];
     struct bench b = {0};
 
     bench_fibers(&b);
@@ -270,13 +266,9 @@ int main(int argc, char **argv)
     lane_stop(b.lane);
     lane_run(b.lane);
     lane_free(b.lane);
-    for (int i = 0; i < RESULT_COUNT; i++) {
-        if (json)
-            printf("%s\"%s\": %.1f", i ? ", " : "{", names[i], b.ns[i]);
-        else
-            printf("%8.1f ns  %s\n", b.ns[i], texts[i]);
-    }
-    if (json)
-        printf("}\n");
+    for (int i = 0; i < RESULT_COUNT; i++)
+        rows[i] = (struct bench_row){.name = texts[i], .unit = "ns", .value = b.ns[i]};
+    rows[RESULT_SWITCH].yardstick = "ucontext: 172 ns, a system call each";
+    bench_print("fiber", rows, RESULT_COUNT, bench_json(argc, argv));
     return 0;
 }

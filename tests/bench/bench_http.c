@@ -19,6 +19,7 @@
 #include "core/util/clock.h"
 #include "core/util/error.h"
 #include "core/util/log.h"
+#include "tests/bench/bench.h"
 
 #define SIZES_MAX 8
 #define READY_BATCH 256
@@ -297,17 +298,34 @@ static struct result measure(size_t connections)
     return r;
 }
 
-static void print(const struct result *r, bool json, bool first)
+#define ROWS_PER_SIZE 3
+#define RATIO_LIMIT 1.5 /* of what the bare loop costs */
+
+struct printed {
+    struct bench_row rows[ROWS_PER_SIZE * SIZES_MAX];
+    char names[ROWS_PER_SIZE * SIZES_MAX][64];
+    size_t count;
+};
+
+static void add_row(struct printed *p, const char *what, size_t connections, struct bench_row row)
 {
-    if (json) {
-        printf("%s{\"connections\": %zu, \"bare_us\": %.2f, \"http_call_us\": %.2f, \"ratio\": "
-               "%.3f}",
-               first ? "" : ", ", r->connections, r->bare_us, r->ours_us, r->ours_us / r->bare_us);
-    } else {
-        printf("%5zu connections: bare libcurl %6.2f us, http_call %6.2f us, ratio %.2f\n",
-               r->connections, r->bare_us, r->ours_us, r->ours_us / r->bare_us);
-    }
-    fflush(stdout);
+    (void)snprintf(p->names[p->count], sizeof p->names[0], "%s, %zu connections", what,
+                   connections);
+    row.name = p->names[p->count];
+    p->rows[p->count++] = row;
+}
+
+static void add_rows(struct printed *p, const struct result *r)
+{
+    add_row(p, "keep-alive GET, http_call", r->connections,
+            (struct bench_row){.unit = "us", .value = r->ours_us, .yardstick = "wrk: 4 us"});
+    add_row(p, "keep-alive GET, bare libcurl", r->connections,
+            (struct bench_row){.unit = "us", .value = r->bare_us});
+    add_row(p, "http_call / bare libcurl", r->connections,
+            (struct bench_row){.unit = "x",
+                               .value = r->ours_us / r->bare_us,
+                               .limit = RATIO_LIMIT,
+                               .yardstick = "both measured here"});
 }
 
 static size_t parse_sizes(const char *text, size_t sizes[SIZES_MAX])
@@ -326,6 +344,7 @@ int main(int argc, char **argv)
     size_t sizes[SIZES_MAX] = {100, 1000}, count = 2;
     bool json = false;
     struct rlimit files;
+    struct printed printed = {.count = 0};
     signal(SIGPIPE, SIG_IGN);
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
@@ -344,12 +363,11 @@ int main(int argc, char **argv)
     }
     pid_t server = start_server();
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    printf("%s", json ? "{\"bench\": \"http\", \"sizes\": [" : "");
     for (size_t i = 0; i < count; i++) {
         struct result r = measure(sizes[i]);
-        print(&r, json, i == 0);
+        add_rows(&printed, &r);
     }
-    printf("%s", json ? "]}\n" : "");
+    bench_print("http", printed.rows, printed.count, json);
     kill(server, SIGKILL);
     waitpid(server, NULL, 0);
     return 0;

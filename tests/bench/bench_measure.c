@@ -12,6 +12,7 @@
 #include "core/util/error.h"
 #include "core/util/log.h"
 #include "core/util/random.h"
+#include "tests/bench/bench.h"
 
 #define RECORDS 5000000
 #define LATENCIES 65536 /* prepared, so that making them is not measured */
@@ -168,32 +169,13 @@ static double second_ms(void)
 
 int main(int argc, char **argv)
 {
-    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
-    const struct {
-        const char *name, *unit;
-        double value, limit; /* 0: none */
-    } rows[] = {
-        {"record one step or request", "ns", record_ns(false), 100},
-        {"record one that failed", "ns", record_ns(true), 100},
-        {"merge 64 lanes x 50 series x 1,000 buckets", "ms", merge_ms(1), 20},
-        {"the same, every third bucket touched", "ms", merge_ms(3), 0},
-        {"a second of 20,000 outcomes, with its files", "ms", second_ms(), 0},
+    const struct bench_row rows[] = {
+        {"record one step or request", "ns", record_ns(false), 100, NULL},
+        {"record one that failed", "ns", record_ns(true), 100, NULL},
+        {"merge 64 lanes x 50 series x 1,000 buckets", "ms", merge_ms(1), 20, NULL},
+        {"the same, every third bucket touched", "ms", merge_ms(3), 0, NULL},
+        {"a second of 20,000 outcomes, with its files", "ms", second_ms(), 0, NULL},
     };
-    size_t count = sizeof rows / sizeof rows[0];
-    if (json)
-        printf("{\"bench\": \"measure\", \"rows\": [");
-    for (size_t i = 0; i < count; i++) {
-        char limit[32] = "null";
-        if (rows[i].limit > 0)
-            snprintf(limit, sizeof limit, "%g", rows[i].limit);
-        if (json)
-            printf("%s{\"name\": \"%s\", \"value\": %.3f, \"unit\": \"%s\", \"limit\": %s, "
-                   "\"yardstick\": null}",
-                   i ? ", " : "", rows[i].name, rows[i].value, rows[i].unit, limit);
-        else
-            printf("%10.2f %s  %s\n", rows[i].value, rows[i].unit, rows[i].name);
-    }
-    if (json)
-        printf("]}\n");
+    bench_print("measure", rows, sizeof rows / sizeof rows[0], bench_json(argc, argv));
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "protocols/taler/keys_write.h"
 #include "protocols/taler/rsa_private.h"
 #include "protocols/taler/withdraw.h"
+#include "tests/bench/bench.h"
 
 #define ROUNDS 7
 #define RSA_BITS 2048
@@ -264,10 +265,10 @@ static double measure_us(const struct primitive *p, struct stage *s)
 
 int main(int argc, char **argv)
 {
-    bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
     static struct stage s;
+    struct bench_row rows[PRIMITIVES + 1];
     double coin_us = 0;
-    if (argc > 1 && !json) {
+    if (argc > 1 && !bench_json(argc, argv)) {
         fprintf(stderr, "usage: %s [--json]\n", argv[0]);
         return 2;
     }
@@ -275,13 +276,14 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < PRIMITIVES; i++) {
         double us = measure_us(&primitives[i], &s);
         coin_us += us * primitives[i].per_coin;
-        if (json)
-            printf("%s\"%s\":%.2f", i ? "," : "{\"cpu_us\":{", primitives[i].name, us);
-        else
-            printf("%-26s %10.2f us%s\n", primitives[i].name, us,
-                   primitives[i].per_coin ? "  *" : "");
+        rows[i] = (struct bench_row){.name = primitives[i].name,
+                                     .unit = "us",
+                                     .value = us,
+                                     .yardstick = primitives[i].per_coin ? "of a coin" : NULL};
     }
-    printf(json ? "},\"coin_us\":%.2f}\n" : "one coin, * summed         %10.2f us\n", coin_us);
+    rows[PRIMITIVES] = (struct bench_row){
+        .name = "one coin, its primitives summed", .unit = "us", .value = coin_us};
+    bench_print("taler_primitives", rows, PRIMITIVES + 1, bench_json(argc, argv));
     buf_free(&s.keys_text);
     buf_free(&s.body);
     buf_free(&s.reply);
