@@ -92,9 +92,12 @@ static void hop_prepare(void *arg)
     const char *why = NULL;
     bool own = !c->request->url && !c->foreign && !c->response->redirects;
     if (!own && !http_origin_parse(c->url, &parsed, &why)) {
-        snprintf(c->response->detail, sizeof c->response->detail, "%s: %s", c->url, why);
+        /* Where the target sends us is its word, not ours. */
+        bool sent = c->response->redirects > 0;
+        snprintf(c->response->detail, sizeof c->response->detail, "%s%.100s: %s",
+                 sent ? "redirected to " : "", c->url, why);
         free(parsed.host);
-        c->error = SHOAL_E_BAD_INPUT;
+        c->error = sent ? SHOAL_E_BAD_HTTP : SHOAL_E_BAD_INPUT;
         return;
     }
     struct http_route *route = http_route_of(net, t, own ? &t->origin : &parsed);
@@ -343,8 +346,12 @@ static void fill_detail(struct http_exchange *c)
 {
     char *out = c->response->detail;
     size_t max = sizeof c->response->detail;
-    const char *text =
-        c->easy && c->easy->error_text[0] ? c->easy->error_text : error_text(c->error);
+    const struct http_easy *easy = c->easy;
+    bool limit = easy && (easy->too_large || easy->bad_head); /* ours: libcurl only knows we quit */
+    const char *text = limit && easy->bad_head       ? "the reply's headers are too large"
+                       : limit || !easy              ? error_text(c->error)
+                       : easy->error_text[0] != '\0' ? easy->error_text
+                                                     : error_text(c->error);
     const char *alias = c->link ? strstr(text, HTTP_ALIAS_DOMAIN) : NULL;
     if (alias) {
         const struct http_target *t = c->request->target;

@@ -109,14 +109,17 @@ int http_error_of(const struct http_easy *easy, CURLcode code)
         /* libcurl's word for a header line beyond 100 KiB, too. */
         return easy->starts && !easy->in_body ? SHOAL_E_BAD_HTTP : SHOAL_E_NOMEM;
     case CURLE_RECV_ERROR:
-        if (strstr(easy->error_text, "hunked-")) {
-            return SHOAL_E_BAD_HTTP; /* libcurl has no code of its own for a malformed chunk */
+        /* libcurl has no code of its own for a malformed chunk, nor for endless heads. */
+        if (strstr(easy->error_text, "hunked-") ||
+            strstr(easy->error_text, "Too large response headers")) {
+            return SHOAL_E_BAD_HTTP;
         }
         return lost(easy);
     case CURLE_SEND_ERROR:
     case CURLE_HTTP2_STREAM:
         return lost(easy);
     default:
-        return LOOK_UP(by_code, (int)code, SHOAL_E_INTERNAL);
+        /* Once the request is out, whatever libcurl does not like is the reply. */
+        return LOOK_UP(by_code, (int)code, easy->starts ? SHOAL_E_BAD_HTTP : SHOAL_E_INTERNAL);
     }
 }
