@@ -1,6 +1,7 @@
 /* shoal run: one execution of a plan, and the folder of results it leaves. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/run_context.h"
@@ -99,6 +100,8 @@ static void release(struct run_context *c)
     run_standins_free(c);
     reporter_free(c->reporter);
     terminal_free(c->terminal);
+    if (c->signals_fd >= 0)
+        close(c->signals_fd);
     run_folder_close(c->folder);
     plan_free(c->plan);
     buf_free(&c->plan_text);
@@ -127,7 +130,19 @@ static int start_load(struct run_context *c)
         return EXIT_HELD;
     c->load = NULL;
     log_line("%s", why);
-    return error == SHOAL_E_BAD_INPUT || error == SHOAL_E_BUSY ? EXIT_INPUT : EXIT_OURS;
+    /* Nothing runs yet: a state folder that cannot be made or read is the wrong one. */
+    return error == SHOAL_E_BAD_INPUT || error == SHOAL_E_BUSY || error == SHOAL_E_IO ? EXIT_INPUT
+                                                                                      : EXIT_OURS;
+}
+
+/* Ctrl-C while the stand-ins start: the folder says so, and that nothing was played. */
+static int interrupted_early(struct run_context *c)
+{
+    log_line("interrupted before the load began");
+    c->interrupts++;
+    run_standins_stop(c);
+    reporter_begin(c->reporter, clock_ns(), clock_wall_us());
+    return finish(c);
 }
 
 static int run_run(const struct cli_args *args)
@@ -138,11 +153,12 @@ static int run_run(const struct cli_args *args)
         die("no memory");
     c->args = args;
     c->start_skew_ns = -1;
+    run_block_signals(c);
     int status = run_setup(c);
     if (!status)
-        status = run_standins_start(c);
-    if (!status)
         status = start_load(c);
+    if (!status)
+        status = run_standins_start(c);
     if (!status && run_manifest_write(c, 0)) { /* now, so that a killed run can be resumed */
         log_line("%s", run_folder_error(c->folder));
         status = EXIT_OURS;
@@ -150,6 +166,10 @@ static int run_run(const struct cli_args *args)
     if (!status) {
         run_loop(c);
         status = finish(c);
+    } else if (status == EXIT_INTERRUPTED) {
+        status = interrupted_early(c);
+    } else if (status == EXIT_INPUT && c->folder && !c->resume) {
+        run_folder_discard(c->folder);
     }
     release(c);
     return status;

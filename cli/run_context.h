@@ -3,6 +3,7 @@
 #define SHOAL_CLI_RUN_CONTEXT_H
 
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,7 +24,7 @@ struct run_standin {
     size_t url_count;
     struct embedded_usage usage; /* at the end */
     struct buf ledger;
-    bool failed;
+    bool started, failed;
 };
 
 struct run_context {
@@ -49,7 +50,9 @@ struct run_context {
     struct load_run *load;
     struct load_totals totals;
     struct buf plan_text;
-    unsigned interrupts; /* Ctrl-C and friends so far */
+    sigset_t signals; /* Ctrl-C and friends: blocked, and taken by the main thread when it waits */
+    int signals_fd;   /* readable when one is there */
+    unsigned interrupts; /* how many came so far */
     bool broken;         /* a failure of ours was said */
     bool not_started;    /* a fleet could not start */
     bool verdict_failed;
@@ -79,7 +82,9 @@ void run_standins_check(struct run_context *c);
 /* run_manifest.c */
 int run_manifest_write(struct run_context *c, int64_t ended_wall_us);
 
-/* run_loop.c: prepares, runs, drains; returns when all lanes have stopped. */
+/* run_loop.c: signals from now on wait until they are asked for; before any thread is made. */
+void run_block_signals(struct run_context *c);
+/* Prepares, runs, drains; returns when all lanes have stopped. */
 void run_loop(struct run_context *c);
 
 #endif

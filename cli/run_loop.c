@@ -1,5 +1,6 @@
 /* The main thread of a run: signals, the second's tick, and the phases of the load. */
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +15,6 @@
 
 struct loop {
     struct run_context *c;
-    sigset_t signals;
     int64_t next_tick_ns, asked_ns; /* asked 0: no collection under way */
     struct interval **intervals;
     bool begun, failed_said, finished;
@@ -53,7 +53,7 @@ static void wait_a_little(struct loop *l)
 {
     struct timespec t = {.tv_nsec = POLL_NS};
 
-    if (sigtimedwait(&l->signals, NULL, &t) > 0)
+    if (sigtimedwait(&l->c->signals, NULL, &t) > 0)
         on_signal(l);
 }
 
@@ -185,16 +185,27 @@ static void step(struct loop *l)
     }
 }
 
+void run_block_signals(struct run_context *c)
+{
+    struct sigaction hang_up;
+
+    sigemptyset(&c->signals);
+    sigaddset(&c->signals, SIGINT);
+    sigaddset(&c->signals, SIGTERM);
+    if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN)
+        sigaddset(&c->signals, SIGHUP); /* unless nohup asks to outlive the terminal */
+    pthread_sigmask(SIG_BLOCK, &c->signals,
+                    NULL); /* the lanes inherit it: signals come here only */
+    c->signals_fd = signalfd(-1, &c->signals, SFD_CLOEXEC);
+    if (c->signals_fd < 0)
+        die("no descriptor for signals");
+}
+
 void run_loop(struct run_context *c)
 {
     struct interval *intervals[PLAN_LANES_MAX] = {NULL};
     struct loop l = {.c = c, .intervals = intervals};
 
-    sigemptyset(&l.signals);
-    sigaddset(&l.signals, SIGINT);
-    sigaddset(&l.signals, SIGTERM);
-    sigaddset(&l.signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &l.signals, NULL); /* the lanes inherit it: signals come here only */
     load_prepare(c->load);
     while (!l.finished) {
         wait_a_little(&l);

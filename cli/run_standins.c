@@ -40,12 +40,17 @@ static int start_child(struct run_context *c, struct run_standin *s)
                                        .sets = sets,
                                        .set_count =
                                            plan_standin_sets(c->plan, s->standin->system, sets),
-                                       .log = log};
+                                       .log = log,
+                                       .stop_fd = c->signals_fd};
     terminal_say(c->terminal, "starting the stand-in for %s", s->standin->system);
-    if (embedded_start(&s->child, &options, error)) {
+    int failed = embedded_start(&s->child, &options, error);
+    if (failed == SHOAL_E_CANCELLED)
+        return EXIT_INTERRUPTED;
+    if (failed) {
         log_line("%s", error);
         return EXIT_TARGET;
     }
+    s->started = true;
     return EXIT_HELD;
 }
 
@@ -139,6 +144,8 @@ void run_standins_check(struct run_context *c)
         int64_t served = 0;
         uint64_t answered, sent;
 
+        if (!s->started)
+            continue;
         if (s->failed || json_parse(&ledger, buf_slice(&s->ledger), NULL)) {
             reporter_check(c->reporter, false, "the stand-in for %s left no readable ledger",
                            s->standin->system);

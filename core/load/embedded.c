@@ -20,8 +20,9 @@
 
 struct embedded {
     pid_t pid;
-    int leash;  /* its standard input; -1: let go */
-    int output; /* its standard output */
+    int leash;   /* its standard input; -1: let go */
+    int output;  /* its standard output */
+    int stop_fd; /* its start is given up when this is readable; -1: none, or started */
     int64_t stop_ns;
     struct buf text;
     char base[128];
@@ -30,18 +31,21 @@ struct embedded {
 /* --- the child's output ------------------------------------------------------------------------
  */
 
-/* Reads what there is, waiting until the deadline for something. 0, SHOAL_E_TIMEOUT, or
- * SHOAL_E_NOT_FOUND at its end. */
+/* Reads what there is, waiting until the deadline for something. 0, SHOAL_E_TIMEOUT,
+ * SHOAL_E_CANCELLED, or SHOAL_E_NOT_FOUND at its end. */
 static int read_output(struct embedded *e, int64_t deadline_ns)
 {
     for (;;) {
         int64_t left = deadline_ns - clock_ns();
-        struct pollfd p = {.fd = e->output, .events = POLLIN};
-        int ready = poll(&p, 1, left > 0 ? (int)(left / NS_PER_MS) + 1 : 0);
+        struct pollfd p[2] = {{.fd = e->output, .events = POLLIN},
+                              {.fd = e->stop_fd, .events = POLLIN}};
+        int ready = poll(p, 2, left > 0 ? (int)(left / NS_PER_MS) + 1 : 0);
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready <= 0)
             return SHOAL_E_TIMEOUT;
+        if (p[1].revents)
+            return SHOAL_E_CANCELLED;
         char piece[4096];
         ssize_t n = read(e->output, piece, sizeof piece);
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
@@ -235,10 +239,13 @@ static int wait_ready(struct embedded *e, const struct embedded_options *options
     reap(e, clock_after(clock_ns(), result == SHOAL_E_NOT_FOUND ? e->stop_ns : 0), &status);
     if (result == SHOAL_E_NOT_FOUND)
         say_status(error, status);
+    else if (result == SHOAL_E_CANCELLED)
+        snprintf(error, EMBEDDED_ERROR_MAX, "the stand-in's start was given up");
     else
         snprintf(error, EMBEDDED_ERROR_MAX, "the stand-in did not get ready in %.3g seconds",
                  (double)patience / NS_PER_S);
-    add_last_words(error, options->log);
+    if (result != SHOAL_E_CANCELLED)
+        add_last_words(error, options->log);
     return result == SHOAL_E_NOT_FOUND ? SHOAL_E_INTERNAL : result;
 }
 
@@ -273,7 +280,9 @@ int embedded_start(struct embedded **out, const struct embedded_options *options
     plumbing.leash[1] = plumbing.output[0] = -1;
     close_plumbing(&plumbing);
     e->stop_ns = options->stop_ns ? options->stop_ns : EMBEDDED_STOP_NS;
+    e->stop_fd = options->stop_fd ? options->stop_fd : -1;
     result = wait_ready(e, options, error);
+    e->stop_fd = -1; /* its end waits for the ledger, whatever comes */
     if (result) {
         discard(e);
         return result;

@@ -23,6 +23,7 @@ struct embedded_options {
     const char *const *sets; /* "key=value" */
     size_t set_count;
     const char *log;  /* file that its standard error is appended to; NULL: ours */
+    int stop_fd;      /* readable: the start is given up (a signalfd); 0: none */
     int64_t start_ns; /* how long it may take to get ready; 0: EMBEDDED_START_NS */
     int64_t stop_ns;  /* from the end of its leash to SIGKILL; 0: EMBEDDED_STOP_NS */
 };
@@ -32,8 +33,8 @@ struct embedded_options {
 #define EMBEDDED_STOP_NS (10 * INT64_C(1000000000))
 
 /* Waits until it is ready. On failure *out is NULL, nothing is left running, and `error` is one
- * sentence (with the child's last words). SHOAL_E_TIMEOUT, SHOAL_E_IO, or SHOAL_E_INTERNAL when it
- * ended by itself. */
+ * sentence (with the child's last words). SHOAL_E_TIMEOUT, SHOAL_E_CANCELLED (stop_fd), SHOAL_E_IO,
+ * or SHOAL_E_INTERNAL when it ended by itself. */
 int embedded_start(struct embedded **out, const struct embedded_options *options,
                    char error[EMBEDDED_ERROR_MAX]);
 

@@ -251,6 +251,18 @@ void run_folder_close(struct run_folder *f)
     free(f);
 }
 
+void run_folder_discard(struct run_folder *f)
+{
+    char path[PATH_SIZE];
+    for (int i = 0; i < RUN_FILE_COUNT; i++) {
+        snprintf(path, sizeof path, "%s/%s", f->path, run_file_name((enum run_file)i));
+        unlink(path);
+    }
+    snprintf(path, sizeof path, "%s/%s", f->path, LOCK_NAME);
+    unlink(path);
+    rmdir(f->path);
+}
+
 /* --- writing ------------------------------------------------------------------------------ */
 
 static int write_at(int fd, struct slice content, uint64_t offset)

@@ -43,6 +43,9 @@ int run_folder_create(struct run_folder **out, const char *path, char error[RUN_
 /* An existing one, to resume or to report on. */
 int run_folder_open(struct run_folder **out, const char *path, char error[RUN_ERROR_MAX]);
 void run_folder_close(struct run_folder *f); /* NULL is allowed */
+/* Removes our files from a folder that was made for a run which then did not start, and the folder
+ * itself when nothing else is in it, so that the same command can be given again. Then close it. */
+void run_folder_discard(struct run_folder *f);
 
 const char *run_folder_path(const struct run_folder *f);
 const char *run_file_name(enum run_file file);
