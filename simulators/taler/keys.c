@@ -45,9 +45,10 @@ int64_t keys_life_ns(const char *cache_control, const char *expires, int64_t wal
                       ? (int64_t)timegm(&when) - wall_us / 1000000
                       : 0;
     }
+    /* Compared in seconds: some exchange's year 1 has no nanoseconds. */
     if (seconds > KEYS_LIFE_MAX_NS / NS_PER_S)
         return KEYS_LIFE_MAX_NS;
-    return seconds * NS_PER_S < KEYS_LIFE_MIN_NS ? KEYS_LIFE_MIN_NS : seconds * NS_PER_S;
+    return seconds < KEYS_LIFE_MIN_NS / NS_PER_S ? KEYS_LIFE_MIN_NS : seconds * NS_PER_S;
 }
 
 /* When the first denomination stops being withdrawable, a wallet looks for its successor. */

@@ -148,6 +148,9 @@ static void keys_live_as_long_as_the_reply_says(void **state)
                      KEYS_LIFE_MIN_NS);
     assert_int_equal(keys_life_ns(NULL, "soon", WALL_US), KEYS_LIFE_MIN_NS);
     assert_int_equal(keys_life_ns("max-age=99999999999999999999", NULL, WALL_US), KEYS_LIFE_MAX_NS);
+    assert_int_equal(keys_life_ns("max-age=-9223372036854775807", NULL, WALL_US), KEYS_LIFE_MIN_NS);
+    assert_int_equal(keys_life_ns(NULL, "Mon, 01 Jan 0001 00:00:00 GMT", WALL_US),
+                     KEYS_LIFE_MIN_NS);
     assert_int_equal(keys_life_ns("max-age=-5", NULL, WALL_US), KEYS_LIFE_MIN_NS);
 }
 
