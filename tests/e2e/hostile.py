@@ -214,6 +214,21 @@ def bad_chunks(x):
     raise Gone
 
 
+def raw(head, body=b"{}"):
+    def send(x):
+        x.send(head.replace(b"\n", b"\r\n") + b"\r\n" + body)
+        raise Gone
+    return send
+
+
+def gzip_with_more_behind(x):
+    x.reply(200, gzip.compress(b"{}") + b"more than there should be", {"Content-Encoding": "gzip"})
+
+
+def gzip_cut(x):
+    x.reply(200, gzip.compress(b"{}" * 1000)[:-10], {"Content-Encoding": "gzip"})
+
+
 def trickle(x):
     x.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     while not x.server.ended.wait(0.02):
@@ -280,6 +295,23 @@ BEHAVIOURS = {
     "closed": closed,
     "garbage": garbage,
     "bad-chunks": bad_chunks,
+    "gzip-with-more-behind": gzip_with_more_behind,
+    "gzip-cut": gzip_cut,
+    "unknown-coding": raw(b"HTTP/1.1 200 OK\nContent-Encoding: rot13\n"),
+    "ten-codings": raw(b"HTTP/1.1 200 OK\nContent-Encoding: " + b"gzip, " * 9 + b"gzip\n"),
+    "status-999999": raw(b"HTTP/1.1 999999 Much\nContent-Length: 2\n"),
+    "status-less": raw(b"HTTP/1.1\nContent-Length: 2\n"),
+    "http-3-7": raw(b"HTTP/3.7 200 OK\nContent-Length: 2\n"),
+    "upgrade": raw(b"HTTP/1.1 101 Switching\nUpgrade: h2c\nConnection: Upgrade\n", b"\x00" * 99),
+    "negative-length": raw(b"HTTP/1.1 200 OK\nContent-Length: -1\n"),
+    "immense-length": raw(b"HTTP/1.1 200 OK\nContent-Length: 99999999999999999999999\n"),
+    "two-lengths": raw(b"HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 5\n"),
+    "nul-in-header": raw(b"HTTP/1.1 200 OK\nX: a\x00b\nContent-Length: 2\n"),
+    "colonless-header": raw(b"HTTP/1.1 200 OK\nnothing here\n: \nContent-Length: 2\n"),
+    "age-below-all": lambda x: x.reply(200, x.upstream()[2],
+                                       {"Cache-Control": "max-age=-9223372036854775807"}),
+    "expired-in-year-1": lambda x: x.reply(200, x.upstream()[2],
+                                           {"Expires": "Mon, 01 Jan 0001 00:00:00 GMT"}),
     "trickle": trickle,
     "trickled-head": trickled_head,
     "endless-headers": endless_headers,
