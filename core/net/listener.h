@@ -23,9 +23,9 @@ struct listener_options {
     uint16_t port;            /* 0: any free one, see listener_port */
     uint32_t connections_max; /* 0: 60000 or what descriptors allow */
     size_t body_max;          /* 0: 1 MiB; more is answered 413 */
-    size_t head_max;          /* 0: 32 KiB; more is answered 431 */
-    uint32_t idle_s;          /* a silent connection is closed after; 0: 120 */
-    struct faults *faults;    /* NULL: none */
+    size_t head_max; /* 0: 8 KiB; more is answered 431; an open connection holds that much memory */
+    uint32_t idle_s; /* a silent connection is closed after; 0: 120 */
+    struct faults *faults; /* NULL: none */
     void (*handler)(void *arg, struct exchange *x);
     void *arg;
 };

@@ -8,7 +8,7 @@
 #include "core/net/listener.h"
 
 #define LISTENER_BODY_MAX (1u << 20)
-#define LISTENER_HEAD_MAX (32u << 10)
+#define LISTENER_HEAD_MAX (8u << 10)
 #define LISTENER_CONNECTIONS_MAX 60000
 #define LISTENER_IDLE_S 120
 #define LISTENER_DISCARD_FACTOR 8 /* of body_max is read and thrown away before a 413 */
