@@ -13,6 +13,7 @@
 #include "core/util/log.h"
 #include "core/util/random.h"
 #include "tests/bench/bench.h"
+#include "tests/unit/core/report/folder.h"
 
 #define RECORDS 5000000
 #define LATENCIES 65536 /* prepared, so that making them is not measured */
@@ -126,7 +127,7 @@ static double merge_ms(int64_t spread)
 /* Everything the main thread does for a second in which each of 20 series ended 1,000 times. */
 static double second_ms(void)
 {
-    char path[] = "/tmp/shoal-bench-XXXXXX", error[RUN_ERROR_MAX], folder_path[64], command[96];
+    char path[] = "/tmp/shoal-bench-XXXXXX", error[RUN_ERROR_MAX], folder_path[64];
     struct series_table table;
     struct run_folder *folder;
     struct reporter *reporter;
@@ -162,8 +163,7 @@ static double second_ms(void)
     reporter_free(reporter);
     run_folder_close(folder);
     free(latencies);
-    snprintf(command, sizeof command, "rm -rf '%s'", path);
-    die_if(system(command) != 0, "the temporary folder stays");
+    folder_remove(path);
     return (double)spent / SECONDS / NS_PER_MS;
 }
 

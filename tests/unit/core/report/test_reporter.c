@@ -17,6 +17,7 @@
 #include "core/util/clock.h"
 #include "core/util/error.h"
 #include "core/util/json.h"
+#include "tests/unit/core/report/folder.h"
 
 #define LANES 2
 #define RUN_ID     \
@@ -24,19 +25,16 @@
         0xab, 0xcd \
     }
 
-static char base[64];
+static char base[FOLDER_SIZE];
 
 static int make_base(void **state)
 {
-    strcpy(base, "/tmp/shoal-reporter-XXXXXX");
-    return mkdtemp(base) ? 0 : -1;
+    return folder_make(base);
 }
 
 static int remove_base(void **state)
 {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", base);
-    return system(command);
+    return folder_remove(base);
 }
 
 enum { ITERATION, PAY, POST_PAY, SERIES };

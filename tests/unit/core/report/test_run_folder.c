@@ -14,20 +14,18 @@
 
 #include "core/report/run_folder.h"
 #include "core/util/error.h"
+#include "tests/unit/core/report/folder.h"
 
-static char base[64];
+static char base[FOLDER_SIZE];
 
 static int make_base(void **state)
 {
-    strcpy(base, "/tmp/shoal-folder-XXXXXX");
-    return mkdtemp(base) ? 0 : -1;
+    return folder_make(base);
 }
 
 static int remove_base(void **state)
 {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", base);
-    return system(command);
+    return folder_remove(base);
 }
 
 static const char *path_of(const char *name, char out[256])
