@@ -47,6 +47,7 @@ struct client_store {
     unsigned numbers; /* the table of iteration numbers, behind the simulator's */
     unsigned lane_count;
     int64_t sync_ns;
+    uint8_t run_id[RUN_ID_SIZE];
     struct store_lane lanes[];
 };
 
@@ -112,6 +113,7 @@ static int store_open(struct client_store **out, const struct client_store_optio
     store->numbers = count;
     store->lane_count = o->layout.lanes;
     store->sync_ns = o->sync_ns;
+    memcpy(store->run_id, o->run_id, RUN_ID_SIZE);
     assert(o->simulator->purge_tables >> count == 0);
     store->policy = policy_of(o->purge, o->simulator->purge_tables);
     for (unsigned i = 0; i < store->lane_count; i++) {
@@ -436,6 +438,41 @@ static int store_iteration_begin(struct client_store *store, uint64_t client, ui
     return rc;
 }
 
+/* Beside that number lies, by run, how many iterations have ended. */
+static int do_ended(struct store_call *call)
+{
+    struct slice value;
+    int rc = state_get(call->shard, &call->key, &value);
+    if (rc == SHOAL_E_NOT_FOUND)
+        return 0;
+    if (rc == 0 && value.len != sizeof(uint64_t))
+        return SHOAL_E_CORRUPT;
+    if (rc == 0)
+        call->number = get_u64be(value.data);
+    return rc;
+}
+
+static struct state_key ended_key(const struct client_store *store)
+{
+    return (struct state_key){.table = store->numbers, .key = slice_of(store->run_id, RUN_ID_SIZE)};
+}
+
+static int store_ended(struct client_store *store, uint64_t client, uint64_t *count)
+{
+    struct store_call call = {.key = ended_key(store)};
+    int rc = call_state(&call, store, client, do_ended);
+    *count = call.number;
+    return rc;
+}
+
+static int store_note_ended(struct client_store *store, uint64_t client, uint64_t count)
+{
+    uint8_t value[8];
+    put_u64be(value, count);
+    struct store_call call = {.key = ended_key(store), .value = slice_of(value, sizeof value)};
+    return call_state(&call, store, client, do_put);
+}
+
 static int do_purge(struct store_call *call)
 {
     struct state_purge what;
@@ -459,6 +496,8 @@ const struct client_store_class simulators_store = {
     .shards = store_shards,
     .bind = store_bind,
     .iteration_begin = store_iteration_begin,
+    .ended = store_ended,
+    .note_ended = store_note_ended,
     .iteration_end = store_iteration_end,
     .stats = store_stats_of,
     .close = store_close,

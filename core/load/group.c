@@ -152,11 +152,23 @@ static void client_due(struct lane_timer *timer)
     publish_gauge(g);
 }
 
+/* A resumed run goes on counting where its earlier parts ended. */
+static void take_ended(struct load_client *client)
+{
+    struct load_group *g = client->group;
+
+    if (!g->existing_state || !g->fleet->store || g->plan->load.iterations == 0)
+        return;
+    if (g->store_class->ended(g->fleet->store, client->id, &client->ended) == SHOAL_OK)
+        client->started = client->ended; /* else the store has said that it is broken */
+}
+
 static void closed_begin(struct load_group *g)
 {
     for (size_t i = 0; i < g->client_count; i++) {
         struct load_client *c = &g->clients[i];
         c->timer.fn = client_due;
+        take_ended(c);
         g->lane->gauge.thinking++;
     }
     for (size_t i = 0; i < g->client_count && !g->stopping; i++) {

@@ -34,7 +34,8 @@ struct load_client {
     struct http_client *http;
     struct load_client *next_idle;
     uint64_t id;
-    uint64_t started;    /* iterations of this process */
+    uint64_t started;    /* iterations of this process, those ended in earlier parts before it */
+    uint64_t ended;      /* iterations of the run that were not cancelled */
     int64_t intended_ns; /* of the iteration that runs */
     bool recovered, busy, over;
 };

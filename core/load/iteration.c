@@ -126,6 +126,18 @@ static void count_end(struct load_client *client, struct flow *flow, int error, 
     meter_ended(g->lane->meter, series_at(fleet->series_iteration, 0, SERIES_ITERATION), &outcome);
 }
 
+/* Where the plan bounds the iterations of a client, its state knows how many it had. */
+static void note_ended(struct load_client *client, int error)
+{
+    struct load_group *g = client->group;
+
+    if (error == SHOAL_E_CANCELLED || is_ours(error))
+        return;
+    client->ended++;
+    if (g->fleet->store && g->plan->load.model == PLAN_CLOSED && g->plan->load.iterations > 0)
+        g->store_class->note_ended(g->fleet->store, client->id, client->ended);
+}
+
 static void iteration_main(void *arg)
 {
     struct load_client *client = arg;
@@ -152,6 +164,7 @@ static void iteration_main(void *arg)
         if (ended && error != SHOAL_E_CANCELLED)
             error = ended;
     }
+    note_ended(client, error);
     count_end(client, &flow, error, started_ns);
     load_lane_arena_back(g->lane, flow.arena);
     if (client->http)

@@ -1,4 +1,4 @@
-/* What a plan says about the run's length before it runs. */
+/* What a plan says about a run before it runs: its length, its series. */
 #include "core/load/group.h"
 #include "core/load/run.h"
 #include "core/util/clock.h"
@@ -74,4 +74,17 @@ uint64_t load_planned_iterations(const struct plan *plan)
         sum += (uint64_t)load->iterations;
     }
     return sum;
+}
+
+void load_series(struct series_table *table, const struct plan *plan,
+                 const struct simulator *const *simulators)
+{
+    for (size_t i = 0; i < plan->scenarios.count; i++) {
+        const char *scenario = plan->scenarios.items[i].name;
+        series_add(table, scenario, SERIES_ITERATION, "iteration");
+        for (const char *const *s = simulators[i]->steps; *s; s++)
+            series_add(table, scenario, SERIES_STEP, *s);
+        for (const char *const *r = simulators[i]->requests; *r; r++)
+            series_add(table, scenario, SERIES_REQUEST, *r);
+    }
 }

@@ -85,19 +85,6 @@ static void lane_drained(struct load_lane *l)
 
 /* --- before the lanes ---------------------------------------------------------------------- */
 
-void load_series(struct series_table *table, const struct plan *plan,
-                 const struct simulator *const *simulators)
-{
-    for (size_t i = 0; i < plan->scenarios.count; i++) {
-        const char *scenario = plan->scenarios.items[i].name;
-        series_add(table, scenario, SERIES_ITERATION, "iteration");
-        for (const char *const *s = simulators[i]->steps; *s; s++)
-            series_add(table, scenario, SERIES_STEP, *s);
-        for (const char *const *r = simulators[i]->requests; *r; r++)
-            series_add(table, scenario, SERIES_REQUEST, *r);
-    }
-}
-
 static unsigned count_names(const char *const *names)
 {
     unsigned n = 0;
@@ -140,15 +127,15 @@ static int open_store(struct load_run *run, struct scenario_run *s,
         snprintf(why, LOAD_TEXT_MAX, "the path of the state folder is too long");
         return SHOAL_E_BAD_INPUT;
     }
-    int result = o->store->open(&s->fleet.store,
-                                &(struct client_store_options){.path = path,
-                                                               .scenario = plan->name,
-                                                               .simulator = s->fleet.simulator,
-                                                               .layout = s->layout,
-                                                               .purge = &plan->purge,
-                                                               .sync_ns = o->plan->sync_ns,
-                                                               .existing = o->existing_state},
-                                error);
+    struct client_store_options options = {.path = path,
+                                           .scenario = plan->name,
+                                           .simulator = s->fleet.simulator,
+                                           .layout = s->layout,
+                                           .purge = &plan->purge,
+                                           .sync_ns = o->plan->sync_ns,
+                                           .existing = o->existing_state};
+    memcpy(options.run_id, o->run_id, RUN_ID_SIZE);
+    int result = o->store->open(&s->fleet.store, &options, error);
     if (result) {
         snprintf(why, LOAD_TEXT_MAX, "%s", error);
         return result;

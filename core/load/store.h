@@ -43,6 +43,7 @@ struct client_store_options {
     const struct simulator *simulator;
     struct client_layout layout; /* shards: for a new folder; an existing one keeps its own */
     const struct plan_purge *purge;
+    uint8_t run_id[RUN_ID_SIZE];
     int64_t sync_ns; /* 0: never; else fdatasync off the lane every so often */
     bool existing;   /* resume or state-from: it must be there */
 };
@@ -62,6 +63,11 @@ struct client_store_class {
     /* The number of the client's next iteration over the state's life, and the note that it has
      * begun (staged). */
     int (*iteration_begin)(struct client_store *store, uint64_t client, uint64_t *number);
+    /* How many iterations the client has brought to an end in this run, for plans that bound them:
+     * 0 before it was noted, also in the state of another run. What was cut off by the process's
+     * end is not among them, so a resumed run plays it again and first replays its intents. */
+    int (*ended)(struct client_store *store, uint64_t client, uint64_t *count);
+    int (*note_ended)(struct client_store *store, uint64_t client, uint64_t count);
     /* Applies the purge policy after iteration `number` of the client. */
     int (*iteration_end)(struct client_store *store, uint64_t client, uint64_t number);
     /* Of this lane's shards, on its thread or after it stopped. */

@@ -312,6 +312,50 @@ static void count_iterations(struct flow *flow)
     assert_int_equal(begin_one(s->world, flow->client), first + 2);
 }
 
+static uint64_t ended_of(struct flow *flow)
+{
+    uint64_t count = 999;
+    assert_int_equal(simulators_store.ended(flow->fleet->store, flow->client, &count), 0);
+    return count;
+}
+
+static void end_five(struct flow *flow)
+{
+    assert_int_equal(ended_of(flow), 0);
+    for (uint64_t i = 1; i <= 5; i++)
+        assert_int_equal(simulators_store.note_ended(flow->fleet->store, flow->client, i), 0);
+    assert_int_equal(ended_of(flow), 5);
+}
+
+static void find_five(struct flow *flow)
+{
+    assert_int_equal(ended_of(flow), 5);
+}
+
+static void find_none(struct flow *flow)
+{
+    assert_int_equal(ended_of(flow), 0);
+}
+
+static void ended_iterations_are_the_runs_own(void **state)
+{
+    struct world w = world_of(2);
+    struct client_store_options o = options_of(*state, &w);
+    o.run_id[0] = 1;
+    open_world(&w, &o);
+    play(&w, 3, end_five);
+    play(&w, 4, find_none);
+    close_world(&w);
+    o.existing = true; /* a resumed run */
+    open_world(&w, &o);
+    play(&w, 3, find_five);
+    close_world(&w);
+    o.run_id[0] = 2; /* another run on its state */
+    open_world(&w, &o);
+    play(&w, 3, find_none);
+    close_world(&w);
+}
+
 static void iteration_numbers_go_on_after_a_restart(void **state)
 {
     struct world w = world_of(2);
@@ -528,6 +572,7 @@ int main(void)
         TEST(one_commit_serves_all_who_wait),
         TEST(a_cancelled_wait_leaves_nothing_behind),
         TEST(iteration_numbers_go_on_after_a_restart),
+        TEST(ended_iterations_are_the_runs_own),
         TEST(purge_policies_are_applied),
         TEST(a_full_disk_is_said_once),
         TEST(a_store_of_another_run_is_refused),
