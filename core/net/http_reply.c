@@ -139,13 +139,13 @@ void http_reply_times(struct http_easy *easy)
     r->retries += easy->starts > 1 ? (uint8_t)(easy->starts - 1) : 0;
     r->new_connection = r->new_connection || easy->opened;
     if (easy->opened && easy->starts) {
-        curl_off_t connected_us = 0, tls_us = 0, ready_us = 0;
+        curl_off_t connected_us = 0, tls_us = 0;
         curl_easy_getinfo(c, CURLINFO_CONNECT_TIME_T, &connected_us);
         curl_easy_getinfo(c, CURLINFO_APPCONNECT_TIME_T, &tls_us);
-        curl_easy_getinfo(c, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
-        int64_t start_ns = easy->connected_ns - ready_us * NS_PER_US; /* as libcurl counts */
-        r->times.connect = start_ns + connected_us * NS_PER_US - r->started_ns;
-        r->times.tls = tls_us ? start_ns + tls_us * NS_PER_US - r->started_ns : 0;
+        /* When libcurl began to count is not told: its last phase ended at on_start. */
+        int64_t last_us = tls_us > connected_us ? tls_us - connected_us : 0;
+        r->times.connect = easy->connected_ns - last_us * NS_PER_US - r->started_ns;
+        r->times.tls = tls_us ? easy->connected_ns - r->started_ns : 0;
     }
     if (easy->head_ns) {
         r->times.first_byte = easy->head_ns - r->started_ns;

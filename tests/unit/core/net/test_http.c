@@ -285,7 +285,7 @@ static void redirects(struct net_fixture *f, void *arg)
     assert_int_equal(r.status, 302);
     assert_string_equal(http_header(&r, "location"), "/n");
     r = call(w, (struct http_request){.path = "/redirect?status=302&to=gopher://x/"}, a);
-    assert_int_equal(r.error, SHOAL_E_BAD_INPUT);
+    assert_int_equal(r.error, SHOAL_E_BAD_HTTP);
     arena_free(a);
 }
 
