@@ -465,8 +465,12 @@ void load_cancel(struct load_run *run)
 static void publish_post(void *arg)
 {
     struct lane_thread *l = arg;
+    struct interval *interval = meter_publish(l->load.meter);
 
-    atomic_store(&l->published, meter_publish(l->load.meter));
+    /* NULL while the one before is not given back: a late lane answers two posts in a row, and the
+     * interval that waits to be collected must not be overwritten. */
+    if (interval)
+        atomic_store(&l->published, interval);
 }
 
 void load_collect(struct load_run *run)
