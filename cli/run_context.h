@@ -34,9 +34,10 @@ struct run_context {
     struct series_table *series;
     struct run_folder *folder;
     char out[PATH_MAX], state[PATH_MAX];
-    bool resume;         /* --resume: the folder holds an earlier part */
-    bool existing_state; /* resume or --state-from */
-    unsigned resumed;    /* how often this run was resumed before, and now */
+    char state_before[PATH_MAX]; /* where the manifest of a resumed run says the state is */
+    bool resume;                 /* --resume: the folder holds an earlier part */
+    bool existing_state;         /* resume or --state-from */
+    unsigned resumed;            /* how often this run was resumed before, and now */
     uint8_t run_id[RUN_ID_SIZE];
     unsigned lanes;
     unsigned segment, segments; /* from 1; 1 of 1 for a whole run */

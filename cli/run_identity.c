@@ -92,6 +92,7 @@ int run_identity_new(struct run_context *c)
 static bool take_manifest(struct run_context *c, const cJSON *manifest)
 {
     const char *run_id = json_string(manifest, "run_id");
+    const char *state_folder = json_string(manifest, "state_folder");
     const cJSON *segment = json_object(manifest, "segment");
     int64_t resumed = 0, index = 1, count = 1;
 
@@ -100,6 +101,7 @@ static bool take_manifest(struct run_context *c, const cJSON *manifest)
     if (segment && (!json_int(segment, "index", &index) || !json_int(segment, "count", &count)))
         return false;
     json_int(manifest, "resumed", &resumed);
+    snprintf(c->state_before, sizeof(c->state_before), "%s", state_folder ? state_folder : "");
     c->segment = (unsigned)index;
     c->segments = (unsigned)count;
     c->resumed = (unsigned)resumed + 1;

@@ -91,10 +91,15 @@ static bool path_of(char out[PATH_MAX], const char *folder, const char *name)
            PATH_MAX;
 }
 
+/* A resumed run finds its state where it was, unless told otherwise: inside its folder, also when
+ * that was moved, or where --state-dir had put it. */
 static int state_folder(struct run_context *c)
 {
     const char *given = cli_value(c->args, "--state-dir");
 
+    if (!given && c->state_before[0] && path_of(c->state, c->out, "state") &&
+        access(c->state, F_OK) != 0)
+        given = c->state_before;
     if (given ? path_of(c->state, given, NULL) : path_of(c->state, c->out, "state"))
         return EXIT_HELD;
     log_line("the path of the state folder is too long");

@@ -259,8 +259,12 @@ static void end_now(void *arg)
 static void watch_signals(struct server *s)
 {
     for (size_t i = 0; i < END_SIGNALS; i++) {
+        struct sigaction now;
         uv_signal_init(lane_loop(s->lane), &s->signals[i]);
         s->signals[i].data = s;
+        if (end_signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &now) == 0 &&
+            now.sa_handler == SIG_IGN)
+            continue; /* nohup asks to outlive the terminal */
         uv_signal_start(&s->signals[i], on_signal, end_signals[i]);
     }
 }
