@@ -160,6 +160,12 @@ void exchange_keys_free(void *keys)
     free(k);
 }
 
+/* For asking, all tries of it, and reading. */
+static int64_t keys_deadline(const struct wallet_options *o)
+{
+    return clock_after(clock_ns(), o->timeout_ns * (1 + o->retries));
+}
+
 static int ask(const struct keys_ask *a, const char *etag, int64_t deadline_ns,
                struct http_response *response)
 {
@@ -172,15 +178,16 @@ static int ask(const struct keys_ask *a, const char *etag, int64_t deadline_ns,
         .headers = &header,
         .header_count = etag && etag[0] ? 1 : 0,
     };
-    const struct flow_call call = {
+    struct flow_call call = {
         .request = REQUEST_KEYS,
         .http = &http,
         .accept = http.header_count ? with_etag : without,
         .explain = reply_explain,
-        .deadline_ns = deadline_ns,
     };
 
-    return flow_request(a->flow, &call, response);
+    const struct wallet_tries tries = {.options = a->fleet->options, .deadline_ns = deadline_ns};
+
+    return wallet_try(a->flow, &tries, &call, response);
 }
 
 static int check_currency(const struct keys_ask *a, const struct taler_keyset *set)
@@ -243,8 +250,7 @@ int fleet_keys_get(const struct wallet_fleet *fleet, struct flow *flow, struct s
 {
     struct keys_ask a = {fleet, flow};
 
-    return shared_get(fleet->keys, fetch, &a, clock_after(clock_ns(), fleet->options->timeout_ns),
-                      out);
+    return shared_get(fleet->keys, fetch, &a, keys_deadline(fleet->options), out);
 }
 
 static void put_value(void *value)
@@ -259,7 +265,7 @@ static int use_fleet_keys(struct wallet *w)
 
     if (error)
         return error;
-    arena_defer(w->flow->arena, put_value, value);
+    arena_defer(w->arena, put_value, value);
     w->keys_value = value;
     w->keys = ((struct exchange_keys *)shared_data(value))->set;
     return SHOAL_OK;
@@ -291,7 +297,7 @@ static int own_renew(struct wallet *w, const char *etag)
     struct keys_ask a = {w->fleet, w->flow};
     struct exchange_keys *fresh = NULL;
     struct http_response response;
-    int64_t deadline_ns = clock_after(clock_ns(), w->options->timeout_ns);
+    int64_t deadline_ns = keys_deadline(w->options);
     int error = ask(&a, etag, deadline_ns, &response);
 
     if (error)
@@ -303,7 +309,7 @@ static int own_renew(struct wallet *w, const char *etag)
     error = keys_from(&a, &response, w->keys ? &w->keys->master : NULL, deadline_ns, &fresh);
     if (error)
         return error;
-    arena_defer(w->flow->arena, exchange_keys_free, fresh);
+    arena_defer(w->arena, exchange_keys_free, fresh);
     w->keys = fresh->set;
     w->keys_value = NULL;
     return own_put(w, fresh->etag, life_of(fresh->set, &response));

@@ -45,10 +45,14 @@ static int load_coins(struct wallet *w)
 
     if (w->coins_loaded)
         return SHOAL_OK;
+    /* They outlive this step. */
+    struct arena *step = w->flow->arena;
+    w->flow->arena = w->arena;
     int error = store_all(w->flow, TABLE_COINS, &records, &count);
+    w->flow->arena = step;
     if (error)
         return error;
-    w->coins = arena_alloc(w->flow->arena, count * sizeof *w->coins);
+    w->coins = arena_alloc(w->arena, count * sizeof *w->coins);
     for (size_t i = 0; i < count; i++) {
         struct coin *c = &w->coins[i];
         if (coin_from_record(c, records[i].key, records[i].value, w->fleet->currency))

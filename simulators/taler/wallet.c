@@ -155,12 +155,20 @@ const char *wallet_payto(struct wallet *w, const char *template, uint64_t mercha
     return (const char *)arena_adopt(w->flow->arena, &text).data;
 }
 
+static void step_arena_free(void *arena)
+{
+    arena_free(arena);
+}
+
 /* Before its first request of the iteration a wallet keeps the promises of earlier ones. */
 static int begin(struct flow *flow, struct wallet **out)
 {
     struct wallet *w = arena_zalloc(flow->arena, sizeof *w);
 
     w->flow = flow;
+    w->arena = flow->arena;
+    w->step = arena_new();
+    arena_defer(w->arena, step_arena_free, w->step);
     w->fleet = flow->fleet->data;
     w->options = w->fleet->options;
     rng_init(&w->pauses, &(struct rng_source){.seed = flow->fleet->seed,
@@ -180,17 +188,26 @@ static int recover(struct flow *flow)
     return begin(flow, &w);
 }
 
+static int step(struct wallet *w, enum wallet_step name, int (*fn)(struct flow *flow, void *arg))
+{
+    w->flow->arena = w->step;
+    int error = flow_step(w->flow, name, fn, w);
+    w->flow->arena = w->arena;
+    arena_reset(w->step);
+    return error;
+}
+
 static int iterate(struct flow *flow)
 {
     struct wallet *w;
     int error = begin(flow, &w);
 
     if (error == SHOAL_OK)
-        error = flow_step(flow, STEP_FUND, wallet_fund, w);
+        error = step(w, STEP_FUND, wallet_fund);
     if (error == SHOAL_OK)
-        error = flow_step(flow, STEP_WITHDRAW, wallet_withdraw, w);
+        error = step(w, STEP_WITHDRAW, wallet_withdraw);
     for (; error == SHOAL_OK && w->payment < w->options->payments; w->payment++)
-        error = flow_step(flow, STEP_PAY, wallet_pay, w);
+        error = step(w, STEP_PAY, wallet_pay);
     taler_wipe(&w->reserve, sizeof w->reserve);
     return error;
 }

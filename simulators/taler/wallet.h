@@ -85,9 +85,11 @@ struct wallet_options {
     int64_t retries;
 };
 
-/* One iteration of one wallet; in the flow's arena. */
+/* One iteration of one wallet; in the iteration's arena. */
 struct wallet {
-    struct flow *flow;
+    struct flow *flow;   /* flow->arena is `step` inside a step, `arena` outside */
+    struct arena *arena; /* the iteration's */
+    struct arena *step;  /* emptied after each step: what waits in thousands must be small */
     const struct wallet_fleet *fleet;
     const struct wallet_options *options;
     const struct taler_keyset *keys; /* stays valid to the iteration's end, also when replaced */

@@ -24,11 +24,11 @@ struct fresh {
     uint8_t *fdh, *r; /* as long as the denomination's n */
 };
 
-/* One request: a single withdrawal or a batch. Lives in an arena of its own, so that an iteration's
- * memory does not hold planchets while it pays. */
+/* One request: a single withdrawal or a batch. */
 struct withdrawal {
     struct wallet *w;
-    struct arena *arena;
+    struct arena *arena;  /* until the request is answered */
+    struct arena *making; /* until it is sent */
     struct reserve *reserve;
     struct taler_amount left; /* in the reserve, when this is done */
     uint16_t first, count;    /* numbers of the coins in their iteration */
@@ -95,13 +95,27 @@ static void make_room(struct withdrawal *x)
     x->coins = arena_zalloc(x->arena, x->count * sizeof *x->coins);
 }
 
-static void set_denom(struct withdrawal *x, size_t i, const struct taler_denom *denom)
+static void made(struct withdrawal *x)
 {
-    size_t len = taler_rsa_public_size(denom->rsa);
+    arena_free(x->making);
+    x->making = NULL;
+    x->planchets = NULL;
+}
 
-    x->coins[i].denom = denom;
-    x->coins[i].fdh = arena_alloc(x->arena, 2 * len);
-    x->coins[i].r = x->coins[i].fdh + len;
+/* When every coin has its denomination: room for their numbers, in one piece. */
+static void make_number_room(struct withdrawal *x)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < x->count; i++)
+        size += 2 * taler_rsa_public_size(x->coins[i].denom->rsa);
+    uint8_t *room = arena_alloc(x->arena, size);
+    for (size_t i = 0; i < x->count; i++) {
+        size_t len = taler_rsa_public_size(x->coins[i].denom->rsa);
+        x->coins[i].fdh = room;
+        x->coins[i].r = room + len;
+        room += 2 * len;
+    }
 }
 
 /* --- intent --------------------------------------------------------------------------------- */
@@ -111,7 +125,7 @@ static void set_denom(struct withdrawal *x, size_t i, const struct taler_denom *
 static struct slice extra_of(const struct withdrawal *x)
 {
     size_t len = EXTRA_HEAD_SIZE + (size_t)x->count * TALER_PLANCHET_SECRET_SIZE;
-    uint8_t *extra = arena_alloc(x->arena, len), *p = extra;
+    uint8_t *extra = arena_alloc(x->making, len), *p = extra;
 
     put_u64be(p, x->reserve->iteration);
     p += 8;
@@ -306,16 +320,18 @@ static int withdraw_batch(struct withdrawal *x, const struct taler_denom *denoms
 
     x->batch = w->options->withdraw == MODE_BATCH || !protocol->single_withdraw || x->count > 1;
     make_room(x);
-    x->planchets = arena_alloc(x->arena, x->count * sizeof *x->planchets);
+    x->planchets = arena_alloc(x->making, x->count * sizeof *x->planchets);
     for (size_t i = 0; i < x->count; i++) {
-        set_denom(x, i, denoms[i]);
+        x->coins[i].denom = denoms[i];
         secret_derive(x->coins[i].secret, &w->flow->secrets, "coin", x->first + i);
     }
+    make_number_room(x);
     if (in_turns(x, make_planchets))
         return flow_fail(
             w->flow, &(struct flow_failure){.error = SHOAL_E_BAD_REPLY, .kind = "bad-denomination"},
             "a denomination's RSA key cannot blind");
     int error = withdraw_intent(x, &intent);
+    made(x);
     return error ? error : withdraw_send(x, &intent);
 }
 
@@ -338,7 +354,9 @@ static int withdraw_some(struct wallet *w, uint16_t first, uint16_t *count, bool
         return SHOAL_OK;
     x.count = (uint16_t)found;
     x.arena = arena_new();
+    x.making = arena_new();
     error = withdraw_batch(&x, denoms);
+    arena_free(x.making);
     arena_free(x.arena);
     return error;
 }
@@ -394,7 +412,7 @@ static int withdraw_again(struct withdrawal *x, struct intent *intent)
     if (error)
         return error;
     x->batch = strstr(intent->path, "/batch-withdraw") != NULL;
-    r.planchets = arena_alloc(x->arena, x->count * sizeof *r.planchets);
+    r.planchets = arena_alloc(x->making, x->count * sizeof *r.planchets);
     flow_crypto(flow, read_body, &r);
     if (r.error || r.count != x->count)
         return SHOAL_E_CORRUPT;
@@ -409,8 +427,10 @@ static int withdraw_again(struct withdrawal *x, struct intent *intent)
                                      "the exchange no longer lists a denomination of an "
                                      "interrupted withdrawal");
         }
-        set_denom(x, i, denom);
+        x->coins[i].denom = denom;
     }
+    made(x);
+    make_number_room(x);
     error = in_turns(x, make_planchets);
     return error ? error : withdraw_send(x, intent);
 }
@@ -418,9 +438,11 @@ static int withdraw_again(struct withdrawal *x, struct intent *intent)
 int withdraw_recover(struct wallet *w, struct intent *intent)
 {
     struct reserve reserve = {.created_us = intent->created_us};
-    struct withdrawal x = {.w = w, .arena = arena_new(), .reserve = &reserve};
+    struct withdrawal x = {
+        .w = w, .arena = arena_new(), .making = arena_new(), .reserve = &reserve};
     int error = withdraw_again(&x, intent);
 
+    arena_free(x.making);
     arena_free(x.arena);
     taler_wipe(&reserve, sizeof reserve);
     return error;
