@@ -25,6 +25,7 @@ struct lane_thread {
     struct load_lane load;
     struct load_group *groups; /* one per scenario */
     pthread_t thread;
+    struct lane_health health; /* at the last publish */
     _Atomic(struct interval *) published;
     bool started;
 };
@@ -462,9 +463,25 @@ void load_cancel(struct load_run *run)
         post(&run->lanes[i], cancel_post, &run->lanes[i]);
 }
 
+/* What the lane did since the last publish. */
+static void record_gauges(struct lane_thread *l)
+{
+    struct lane_health now, before = l->health;
+
+    lane_health_read(l->load.lane, &now);
+    meter_gauges(l->load.meter,
+                 &(struct meter_gauges){.fibers = now.fibers,
+                                        .switches = now.switches - before.switches,
+                                        .fiber_wait_ns = now.runnable_ns - before.runnable_ns,
+                                        .posts_refused = now.posts_refused - before.posts_refused});
+    l->health = now;
+}
+
 static void publish_post(void *arg)
 {
     struct lane_thread *l = arg;
+
+    record_gauges(l);
     struct interval *interval = meter_publish(l->load.meter);
 
     /* NULL while the one before is not given back: a late lane answers two posts in a row, and the
@@ -482,21 +499,6 @@ void load_collect(struct load_run *run)
 struct interval *load_collected(struct load_run *run, unsigned lane)
 {
     return atomic_exchange(&run->lanes[lane].published, NULL);
-}
-
-struct meter *load_meter(struct load_run *run, unsigned lane)
-{
-    return run->lanes[lane].load.meter;
-}
-
-struct lane *load_lane_of(struct load_run *run, unsigned lane)
-{
-    return run->lanes[lane].load.lane;
-}
-
-pthread_t load_thread(struct load_run *run, unsigned lane)
-{
-    return run->lanes[lane].thread;
 }
 
 /* --- the end ------------------------------------------------------------------------------- */

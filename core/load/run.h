@@ -7,7 +7,6 @@
 #ifndef SHOAL_CORE_LOAD_RUN_H
 #define SHOAL_CORE_LOAD_RUN_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -74,10 +73,6 @@ void load_status(struct load_run *run, struct load_status *out);
 /* Asks every lane to publish its interval; load_collected hands each over once (NULL: not yet). */
 void load_collect(struct load_run *run);
 struct interval *load_collected(struct load_run *run, unsigned lane);
-
-struct meter *load_meter(struct load_run *run, unsigned lane);
-struct lane *load_lane_of(struct load_run *run, unsigned lane);
-pthread_t load_thread(struct load_run *run, unsigned lane);
 
 /* When the load is meant to be steady, from the load's zero: after every ramp and before the first
  * end. false when the plan has no such window. */
