@@ -1,7 +1,7 @@
 """Runs the commands in docs/ and README.md: every fenced block marked `sh`.
 
-A page's blocks run one after another in one temporary folder, as a reader would, with `shoal` on the
-PATH and `configs` beside. A block succeeds when its last command does and none before it failed
+A page's blocks run one after another in one temporary folder, as a reader would, with `shoal` on
+the PATH and `configs` beside. A block succeeds when its last command does and none before it failed
 (`set -e`); ```sh exit=N wants another status. Blocks that need a remote target, or the whole source
 tree, are marked `console` or `text`; of those, and of README's plain blocks, the options and plans
 are checked without running them.

@@ -86,6 +86,14 @@ class Docs(unittest.TestCase):
             self.assertEqual(sorted(re.findall(r"`([\w/]+)`", rows[folder])), sorted(others),
                              folder)
 
+    def test_benchmarks_named_exist(self):
+        page = text("docs/performance.md")
+        named = set(re.findall(r"`\./dev bench ([a-z_]+)`", page))
+        there = {os.path.splitext(os.path.basename(p))[0][6:] for p in files("tests/bench/bench_*")
+                 if p.endswith((".c", ".py"))}
+        self.assertGreater(len(named), 3)
+        self.assertEqual(sorted(named - there), [])
+
     def test_files_named_exist(self):
         """A path like `core/load/run.c` in a page is a file or folder of the tree."""
         gone = []

@@ -1,4 +1,4 @@
-"""What is installed and packaged: program, man page, completion, plans; and what the image needs."""
+"""What is installed and packaged, and which libraries the image needs."""
 import glob
 import os
 import re

@@ -19,7 +19,7 @@ FORBIDDEN = [
     (r"\b(?:registry\.npm" + r"js|pypi\.or" + r"g|files\.python" + r"hosted|crates\.i" + r"o|"
      r"proxy\.gol" + r"ang|rubygems\.or" + r"g|index\.dock" + r"er|ghcr\.i" + r"o|"
      r"registry-1\.dock" + r"er|quay\.i" + r"o|deb\.deb" + r"ian)\b", "a registry's host"),
-    (r"\b(?:TO" + r"DO|FIX" + r"ME|HA" + r"CK)\b", "finish it or say why not"),
+    (r"(?-i:\b(?:TO" + r"DO|FIX" + r"ME|HA" + r"CK)\b)", "finish it or say why not"),
 ]
 PATTERNS = [(re.compile(pattern.encode(), re.I), why) for pattern, why in FORBIDDEN]
 # Recorded data of the real services, with base32 and host names of their own.

@@ -1,7 +1,7 @@
 """clang-tidy over the program, with the checks of .clang-tidy.
 
-What was found clean is remembered below the build folder by the hash of the file, of every header of
-ours it includes, of its command and of .clang-tidy, so that only what changed is looked at again.
+What was found clean is remembered below the build folder by the hash of the file, of every header
+of ours it includes, of its command and of .clang-tidy: only what changed is looked at again.
 """
 import concurrent.futures
 import json
