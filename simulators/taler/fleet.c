@@ -138,14 +138,10 @@ static int get(struct wallet_fleet *fleet, struct flow *flow, enum wallet_reques
                const char *path, struct http_response *response)
 {
     const struct http_request http = {.method = "GET", .target = fleet->exchange, .path = path};
-    const struct flow_call call = {
-        .request = name,
-        .http = &http,
-        .explain = reply_explain,
-        .deadline_ns = clock_after(clock_ns(), fleet->options->timeout_ns),
-    };
+    struct flow_call call = {.request = name, .http = &http, .explain = reply_explain};
 
-    return flow_request(flow, &call, response);
+    return wallet_try(flow, &(struct wallet_tries){fleet->options, .deadline_ns = CLOCK_NEVER},
+                      &call, response);
 }
 
 struct reading {

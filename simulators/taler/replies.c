@@ -99,7 +99,7 @@ bool wallet_is_open(int error, const struct http_response *response)
 
 /* Half of the pause is certain, the other half is drawn, so that a fleet does not come back as one
  * wave. */
-static int64_t retry_pause_ns(struct wallet *w, int64_t tries)
+static int64_t retry_pause_ns(struct rng *pauses, int64_t tries)
 {
     int64_t longest = RETRY_FIRST_NS;
 
@@ -107,17 +107,37 @@ static int64_t retry_pause_ns(struct wallet *w, int64_t tries)
         longest *= 2;
     if (longest > RETRY_LONGEST_NS)
         longest = RETRY_LONGEST_NS;
-    return longest / 2 + (int64_t)rng_below(&w->pauses, (uint64_t)(longest / 2));
+    return longest / 2 + (pauses ? (int64_t)rng_below(pauses, (uint64_t)(longest / 2)) : 0);
 }
 
-static bool may_repeat(const struct wallet_request *request, int error,
-                       const struct http_response *response)
+static bool may_repeat(bool once, int error, const struct http_response *response)
 {
     if (error == SHOAL_OK || error == SHOAL_E_CANCELLED)
         return false;
     if (error == SHOAL_E_HTTP_STATUS)
-        return !request->once && wallet_is_open(error, response);
-    return !(request->once && response->sent);
+        return !once && wallet_is_open(error, response);
+    return !(once && response->sent);
+}
+
+int wallet_try(struct flow *flow, const struct wallet_tries *t, struct flow_call *call,
+               struct http_response *response)
+{
+    bool sent = false;
+
+    for (int64_t tries = 1;; tries++) {
+        call->deadline_ns = clock_after(clock_ns(), t->options->timeout_ns + t->wait_ns);
+        if (call->deadline_ns > t->deadline_ns)
+            call->deadline_ns = t->deadline_ns;
+        call->retry = tries > 1;
+        int error = flow_request(flow, call, response);
+        sent = sent || response->sent;
+        response->sent = sent;
+        if (tries > t->options->retries || !may_repeat(t->once, error, response))
+            return error;
+        error = flow_sleep(flow, retry_pause_ns(t->pauses, tries));
+        if (error)
+            return error;
+    }
 }
 
 int wallet_send(struct wallet *w, const struct wallet_request *request,
@@ -140,18 +160,8 @@ int wallet_send(struct wallet *w, const struct wallet_request *request,
         .accept = request->accept,
         .explain = request->explain,
     };
-    bool sent = false;
+    const struct wallet_tries tries = {w->options, &w->pauses, request->once, request->wait_ns,
+                                       CLOCK_NEVER};
 
-    for (int64_t tries = 1;; tries++) {
-        call.deadline_ns = clock_after(clock_ns(), w->options->timeout_ns + request->wait_ns);
-        call.retry = tries > 1;
-        int error = flow_request(w->flow, &call, response);
-        sent = sent || response->sent;
-        response->sent = sent;
-        if (tries > w->options->retries || !may_repeat(request, error, response))
-            return error;
-        error = flow_sleep(w->flow, retry_pause_ns(w, tries));
-        if (error)
-            return error;
-    }
+    return wallet_try(w->flow, &tries, &call, response);
 }
