@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/load/serve.h"
 #include "simulators/taler/wallet.h"
 
 const struct simulator *const simulators[] = {
@@ -29,6 +30,14 @@ const struct standin *standin_find(const char *system)
     return NULL;
 }
 
+static const struct option_table *standin_options(const char *system, struct arena *arena)
+{
+    const struct standin *standin = standin_find(system);
+    size_t faults;
+
+    return standin ? serve_option_table(standin, arena, &faults) : NULL;
+}
+
 void simulator_catalog(struct simulator_catalog *out)
 {
     size_t count = 0;
@@ -36,5 +45,5 @@ void simulator_catalog(struct simulator_catalog *out)
     for (const struct simulator *const *s = simulators; *s; s++)
         out->simulators[count++] = (struct plan_simulator){
             .name = (*s)->name, .options = (*s)->options, .check = (*s)->check};
-    out->plan = (struct plan_catalog){out->simulators, count};
+    out->plan = (struct plan_catalog){out->simulators, count, standin_options};
 }

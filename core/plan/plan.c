@@ -171,6 +171,40 @@ static void bind_simulator(struct loading *l, size_t index, bool check)
         simulator->check(s->options, path, l->errors);
 }
 
+/* Secrets in the resolved plan as binding wrote them: hidden, or a reference. */
+static void hide_secrets(const struct option_table *table, cJSON *shown, cJSON *bound)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const char *name = table->options[i].name;
+        if (table->options[i].type == OPTION_SECRET && cJSON_HasObjectItem(shown, name))
+            cJSON_ReplaceItemInObjectCaseSensitive(
+                shown, name, cJSON_DetachItemFromObjectCaseSensitive(bound, name));
+    }
+}
+
+/* What the stand-ins' own processes will read is refused here, where file and line are known. */
+static void check_standins(struct loading *l)
+{
+    struct option_binder binder = {l->plan->arena, l->errors};
+    cJSON *resolved = cJSON_GetObjectItemCaseSensitive(l->plan->resolved, "standins");
+    for (size_t i = 0; l->catalog->standin_options && i < l->plan->standins.count; i++) {
+        const char *system = l->plan->standins.items[i].system;
+        const struct option_table *table = l->catalog->standin_options(system, l->plan->arena);
+        if (!table) {
+            plan_error(l->errors, "standins", system,
+                       "there is no stand-in for \"%.64s\"; `shoal list` names them", system);
+            continue;
+        }
+        char path[PLAN_PATH_MAX];
+        snprintf(path, sizeof path, "standins.%s", system);
+        cJSON *bound = cJSON_CreateObject();
+        options_bind(&binder, table, json_object(json_object(l->root, "standins"), system), path,
+                     arena_zalloc(l->plan->arena, table->size), bound);
+        hide_secrets(table, cJSON_GetObjectItemCaseSensitive(resolved, system), bound);
+        cJSON_Delete(bound);
+    }
+}
+
 static void inherit_tls(struct plan_tls *tls, const struct plan_tls *from)
 {
     if (!tls->ca)
@@ -210,6 +244,7 @@ static void bind(struct loading *l)
     bool good = l->errors->count == 0;
     for (size_t i = 0; i < plan->scenarios.count; i++)
         bind_simulator(l, i, good);
+    check_standins(l);
     if (l->errors->count > 0)
         return;
     derive(plan);

@@ -168,6 +168,9 @@ struct plan_simulator {
 struct plan_catalog {
     const struct plan_simulator *simulators;
     size_t count;
+    /* The options of a system's stand-in, made in the arena; NULL: there is no such system. Without
+     * the function what a plan says of stand-ins is not checked. */
+    const struct option_table *(*standin_options)(const char *system, struct arena *arena);
 };
 
 /* Flags. 0 or NULL: not given. */

@@ -30,7 +30,7 @@ static const struct option toy_options[] = {
 };
 static const struct option_table toy_table = OPTION_TABLE_OF(struct toy, toy_options);
 static const struct plan_simulator simulators[] = {{"toy", &toy_table, NULL}};
-static const struct plan_catalog catalog = {simulators, 1};
+static const struct plan_catalog catalog = {.simulators = simulators, .count = 1};
 
 static void draw(const struct plan *plan)
 {

@@ -41,7 +41,7 @@ static const struct option toy_options[] = {
 };
 static const struct option_table toy_table = OPTION_TABLE_OF(struct toy, toy_options);
 static const struct plan_simulator simulators[] = {{"toy-client", &toy_table, NULL}};
-static const struct plan_catalog catalog = {simulators, 1};
+static const struct plan_catalog catalog = {.simulators = simulators, .count = 1};
 
 static void text_has_every_option_and_fits(void **state)
 {

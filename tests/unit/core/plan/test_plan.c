@@ -43,7 +43,7 @@ static const struct plan_simulator simulators[] = {
     {"toy-client", &toy_table, toy_check},
     {"other", &toy_table, NULL},
 };
-static const struct plan_catalog catalog = {simulators, 2};
+static const struct plan_catalog catalog = {.simulators = simulators, .count = 2};
 
 static const char quickstart[] =
     "{\"name\": \"quickstart\", \"seed\": 1, \"lanes\": 2,\n"
