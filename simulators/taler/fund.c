@@ -25,9 +25,10 @@ struct fund_order {
 
 static void make_key(void *arg)
 {
-    struct reserve *r = arg;
+    struct wallet *w = arg;
 
-    taler_key_from_seed(&r->key, r->key.seed);
+    secret_derive(w->reserve.key.seed, &w->flow->secrets, "reserve", 0);
+    taler_key_from_seed(&w->reserve.key, w->reserve.key.seed);
 }
 
 static void write_order(void *arg)
@@ -187,12 +188,18 @@ int wallet_fund(struct flow *flow, void *arg)
 
     w->reserve =
         (struct reserve){.iteration = flow->iteration, .created_us = (uint64_t)clock_wall_us()};
-    secret_derive(w->reserve.key.seed, &flow->secrets, "reserve", 0);
-    flow_crypto(flow, make_key, &w->reserve);
+    flow_crypto(flow, make_key, w);
     int error = fund_intent(w, &intent);
     if (error == SHOAL_OK)
         error = fund_order_send(w, &intent, false);
     return error ? error : fund_wait(w, &w->reserve, &intent);
+}
+
+static void make_key_again(void *arg)
+{
+    struct reserve *r = arg;
+
+    taler_key_from_seed(&r->key, r->key.seed);
 }
 
 /* Ordering twice would pay twice, so the exchange is asked first. */
@@ -203,7 +210,7 @@ int fund_recover(struct wallet *w, struct intent *intent)
     if (intent->extra.len != TALER_SEED_SIZE)
         return SHOAL_E_CORRUPT;
     memcpy(r.key.seed, intent->extra.data, TALER_SEED_SIZE);
-    flow_crypto(w->flow, make_key, &r);
+    flow_crypto(w->flow, make_key_again, &r);
     if (intent->acknowledged)
         return fund_wait(w, &r, intent);
     int64_t doubt_ns = w->options->fund_timeout_ns;

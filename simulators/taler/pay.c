@@ -99,16 +99,11 @@ static void deposit_room(struct deposit *d, size_t count)
 static void fill_terms(struct deposit *d)
 {
     struct wallet *w = d->w;
-    struct flow *flow = w->flow;
     const struct wallet_options *o = w->options;
     struct taler_deposit_terms *t = d->terms;
     const char *payto = wallet_payto(w, o->merchant_payto, d->merchant);
 
     snprintf(t->merchant_payto, sizeof t->merchant_payto, "%s", payto);
-    /* Any 64 bytes are a contract's hash to the exchange. */
-    secret_derive(t->h_contract.bytes, &flow->secrets, "contract", 2 * w->payment);
-    secret_derive(t->h_contract.bytes + SECRET_SIZE, &flow->secrets, "contract",
-                  2 * w->payment + 1);
     t->timestamp_s = wallet_now_s();
     t->refund_deadline_s =
         taler_time_after(t->timestamp_s, (uint64_t)(o->refund_deadline_ns / NS_PER_US));
@@ -143,6 +138,10 @@ static void sign_coins(void *arg)
     struct merchant merchant;
 
     fleet_merchant(d->w->fleet, d->merchant, &merchant);
+    /* Any 64 bytes are a contract's hash to the exchange. */
+    for (unsigned half = 0; half < 2; half++)
+        secret_derive(d->terms->h_contract.bytes + half * SECRET_SIZE, &d->w->flow->secrets,
+                      "contract", 2 * d->w->payment + half);
     d->terms->merchant = merchant.pub;
     d->terms->wire_salt = merchant.wire_salt;
     taler_hash_wire(&d->h_wire, d->terms->merchant_payto, &d->terms->wire_salt);

@@ -51,6 +51,8 @@ static void make_planchet(struct withdrawal *x, size_t i)
     struct taler_planchet planchet;
     size_t len = taler_rsa_public_size(f->denom->rsa);
 
+    if (x->planchets)
+        secret_derive(f->secret, &x->w->flow->secrets, "coin", x->first + i);
     x->error = taler_planchet_make(&planchet, f->denom, f->secret);
     if (x->error)
         return;
@@ -321,10 +323,8 @@ static int withdraw_batch(struct withdrawal *x, const struct taler_denom *denoms
     x->batch = w->options->withdraw == MODE_BATCH || !protocol->single_withdraw || x->count > 1;
     make_room(x);
     x->planchets = arena_alloc(x->making, x->count * sizeof *x->planchets);
-    for (size_t i = 0; i < x->count; i++) {
+    for (size_t i = 0; i < x->count; i++)
         x->coins[i].denom = denoms[i];
-        secret_derive(x->coins[i].secret, &w->flow->secrets, "coin", x->first + i);
-    }
     make_number_room(x);
     if (in_turns(x, make_planchets))
         return flow_fail(
