@@ -141,7 +141,7 @@ static int wait_for_reserve(struct wallet *w, const struct taler_pub *pub, int64
             return SHOAL_E_NOT_FOUND;
         request.wait_ns = left_ns < POLL_LONGEST_NS ? left_ns : POLL_LONGEST_NS;
         snprintf(path, sizeof path, "/reserves/%s?timeout_ms=%lld", name,
-                 (long long)(request.wait_ns / NS_PER_MS + 1));
+                 (long long)((request.wait_ns + NS_PER_MS - 1) / NS_PER_MS));
         int error = wallet_send(w, &request, &response);
         if (error)
             return error;
