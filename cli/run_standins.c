@@ -133,6 +133,7 @@ static void count_requests(const struct run_context *c, uint64_t *answered, uint
         *answered += counts.succeeded;
         *sent += counts.started;
     }
+    *sent += reporter_events(c->reporter, EVENT_RESENT);
 }
 
 void run_standins_check(struct run_context *c)

@@ -109,6 +109,8 @@ int flow_request(struct flow *flow, const struct flow_call *call, struct http_re
     flow->bytes_sent += response->bytes_sent;
     flow->bytes_received += response->bytes_received;
     measure_phases(flow->meter, response);
+    if (response->retries)
+        meter_event(flow->meter, EVENT_RESENT, response->retries);
     if (error == SHOAL_OK && !accepted(call->accept, response->status))
         error = SHOAL_E_HTTP_STATUS;
     struct outcome outcome = {

@@ -97,7 +97,8 @@ enum meter_phase {
     X(RETRIES, "retries", "requests sent again as the real client does")                 \
     X(CONNECTS, "connects", "connections opened")                                        \
     X(INTENTS, "intents", "intents stored before a request that changes money")          \
-    X(REPLAYS, "replays", "stored intents replayed after a resume")
+    X(REPLAYS, "replays", "stored intents replayed after a resume")                      \
+    X(RESENT, "resent", "sent again by HTTP: a kept connection closed under the request")
 
 enum meter_event {
 #define METER_EVENT_ENUM(id, name, help) EVENT_##id,

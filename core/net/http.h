@@ -91,6 +91,7 @@ struct http_request {
     struct slice body;
     bool deflate;      /* send the body with Content-Encoding: deflate */
     bool no_redirects; /* hand 3xx to the caller */
+    bool no_resend;    /* not idempotent: RESET when its kept connection closes under it */
     size_t reply_max;  /* 0: the target's */
 };
 

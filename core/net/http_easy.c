@@ -13,6 +13,10 @@ static int on_start(void *arg, char *remote_ip, char *local_ip, int remote_port,
 {
     struct http_easy *easy = arg;
     struct http_stats *stats = &easy->link->client->net->stats;
+    if (easy->starts && easy->no_resend) {
+        easy->refused_resend = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
     if (easy->starts < UINT8_MAX && ++easy->starts > 1) {
         stats->retries++;
     }

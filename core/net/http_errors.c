@@ -91,6 +91,9 @@ int http_error_of(const struct http_easy *easy, CURLcode code)
         return easy->head_whole ? SHOAL_OK
                                 : SHOAL_E_RESET; /* libcurl is content with half a head */
     }
+    if (easy->refused_resend) {
+        return SHOAL_E_RESET;
+    }
     if (easy->too_large) {
         return SHOAL_E_TOO_LARGE;
     }

@@ -138,6 +138,7 @@ struct http_easy {
     int socket_errno; /* why we could not open a socket */
     uint8_t starts;   /* how often the request was about to be sent */
     bool running, permit, opened, too_large, bad_head, head_whole, in_body;
+    bool no_resend, refused_resend;
     char error_text[CURL_ERROR_SIZE];
 };
 

@@ -72,6 +72,8 @@ int http_send_deflated(struct http_exchange *c)
 void http_send_method(struct http_easy *easy, const struct http_exchange *c)
 {
     bool get = strcmp(c->method, "GET") == 0, post = strcmp(c->method, "POST") == 0;
+    easy->no_resend = c->request->no_resend;
+    easy->refused_resend = false;
     bool head = strcmp(c->method, "HEAD") == 0, has_body = post || c->body.data;
     enum http_verb verb = head ? HTTP_VERB_HEAD : has_body ? HTTP_VERB_BODY : HTTP_VERB_GET;
     bool custom = !head && !(verb == HTTP_VERB_GET && get) && !(verb == HTTP_VERB_BODY && post);

@@ -432,6 +432,11 @@ void reporter_counts(const struct reporter *r, unsigned series, struct reporter_
                                     row->whole.cancelled, row->in_flight};
 }
 
+uint64_t reporter_events(const struct reporter *r, enum meter_event event)
+{
+    return r->totals.events[event];
+}
+
 /* --- the end ------------------------------------------------------------------------------ */
 
 static void fill_end(const struct reporter *r, const struct reporter_end *end, struct summary *s)

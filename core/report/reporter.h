@@ -83,6 +83,7 @@ struct reporter_counts {
     int64_t in_flight;
 };
 void reporter_counts(const struct reporter *r, unsigned series, struct reporter_counts *out);
+uint64_t reporter_events(const struct reporter *r, enum meter_event event);
 
 struct reporter_end {
     const char *name; /* of the plan */

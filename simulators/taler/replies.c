@@ -152,6 +152,7 @@ int wallet_send(struct wallet *w, const struct wallet_request *request,
         .headers = to_bank ? fleet->bank_headers : NULL,
         .header_count = to_bank ? fleet->bank_header_count : 0,
         .body = request->body,
+        .no_resend = request->once,
         .deflate = w->options->deflate && !to_bank && request->body.len > 0,
     };
     struct flow_call call = {

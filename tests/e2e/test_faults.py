@@ -1,5 +1,6 @@
 """A target that loses, drops, cuts, delays and restarts: every run ends by itself, what it counted
 adds up, and once the faults are over no wallet has a coin too few or too many."""
+import json
 import os
 import sys
 import unittest
@@ -8,22 +9,22 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import money
 import shoal as s
 
-KEYS = ("rsa_bits=1024", "keys=1")
+KEYS = {"rsa_bits": 1024, "keys": 1}
 WALLET = {"withdraw_amount": "8", "payments": 2, "pay_amount": "2", "timeout": "1s",
           "fund_timeout": "1s"}
 CLIENTS, ITERATIONS = (10, 50) if s.SANITIZED else (40, 200)
 
 FAULTS = {
-    "delay": ["faults.delay={\"uniform\": [\"0s\", \"40ms\"]}"],
-    "too-late": ["faults.delay=1200ms", "faults.delay_share=0.05"],
-    "error": ["faults.error_share=0.2", "faults.error_status=503"],
-    "drop": ["faults.drop_share=0.2"],
-    "lose": ["faults.lose_share=0.2"],
-    "truncate": ["faults.truncate_share=0.2"],
-    "restart": ["faults.restart_every=700ms", "faults.restart_down=200ms"],
-    "all": ["faults.delay=1200ms", "faults.delay_share=0.01", "faults.error_share=0.04",
-            "faults.drop_share=0.04", "faults.lose_share=0.04", "faults.truncate_share=0.04",
-            "faults.restart_every=1s", "faults.restart_down=200ms"],
+    "delay": {"delay": {"uniform": ["0s", "40ms"]}},
+    "too-late": {"delay": "1200ms", "delay_share": 0.05},
+    "error": {"error_share": 0.2, "error_status": 503},
+    "drop": {"drop_share": 0.2},
+    "lose": {"lose_share": 0.2},
+    "truncate": {"truncate_share": 0.2},
+    "restart": {"restart_every": "700ms", "restart_down": "200ms"},
+    "all": {"delay": "1200ms", "delay_share": 0.01, "error_share": 0.04, "drop_share": 0.04,
+            "lose_share": 0.04, "truncate_share": 0.04, "restart_every": "1s",
+            "restart_down": "200ms"},
 }
 KINDS = {
     "delay": set(),
@@ -35,6 +36,12 @@ KINDS = {
     "restart": {"refused", "reset", "short-body"},
 }
 KINDS["all"] = set().union(*KINDS.values())
+
+
+def sets(options, prefix=""):
+    """As --set wants them."""
+    return [f"{prefix}{key}={value if isinstance(value, str) else json.dumps(value)}"
+            for key, value in options.items()]
 
 
 def failed(found, of, name):
@@ -58,7 +65,7 @@ class Case(unittest.TestCase):
         """A run under faults, one without on its state; the wallets' money is the ledger's."""
         books, listen = os.path.join(path, "books"), f"127.0.0.1:{s.free_port()}"
         calm = os.path.join(path, "calm")
-        with s.Standin(*KEYS, *FAULTS[name], folder=books, listen=listen) as standin:
+        with s.Standin(*sets(KEYS), *sets(FAULTS[name], "faults."), folder=books, listen=listen) as standin:
             value = s.plan(CLIENTS, standin.options(**WALLET, retries=retries),
                            {"model": "closed", "iterations": ITERATIONS},
                            scenario={"purge": "never"})
@@ -74,7 +81,7 @@ class Case(unittest.TestCase):
         if name != "delay":
             self.assertTrue(kinds & KINDS[name], "the faults were not met")
 
-        with s.Standin(*KEYS, folder=books, listen=listen) as standin:
+        with s.Standin(*sets(KEYS), folder=books, listen=listen) as standin:
             result = s.shoal("run", os.path.join(path, "plan.json"), "--state-from",
                              os.path.join(path, "out"), "--out", calm, "--quiet", "--set",
                              f"scenarios.0.load.iterations={CLIENTS}")
@@ -111,10 +118,10 @@ class Faults(Case):
         shares = []
         for retries in (0, 5):
             with s.folder() as path:
-                sets = {"rsa_bits": 1024, "keys": 1, "faults.drop_share": 0.2, "faults.seed": 3}
+                standin = {**KEYS, "faults": {"drop_share": 0.2, "seed": 3}}
                 result, found = s.run(path, s.plan(CLIENTS, {**WALLET, "retries": retries},
                                                    {"model": "closed", "iterations": ITERATIONS},
-                                                   standins={"taler": sets}))
+                                                   standins={"taler": standin}))
             self.assertEqual(result.returncode, s.HELD, result.stderr)
             self.assertTrue(found["accounting"], found["accounting_detail"])
             self.adds_up(found)
@@ -125,15 +132,11 @@ class Faults(Case):
     def test_all_embedded(self):
         """The embedded stand-in's books and count of requests bear all faults at once."""
         with s.folder() as path:
-            sets = dict(item.replace("faults.", "faults.", 1).split("=", 1)
-                        for item in [*KEYS, *FAULTS["all"]])
-            sets = {key: float(value) if value[-1].isdigit() else value
-                    for key, value in sets.items()}
-            sets["rsa_bits"], sets["keys"] = 1024, 1
+            standin = {**KEYS, "faults": FAULTS["all"]}
             result, found = s.run(path, s.plan(CLIENTS, {**WALLET, "retries": 3},
                                                {"model": "closed", "iterations": ITERATIONS},
                                                scenario={"purge": "every-iteration"},
-                                               standins={"taler": sets}))
+                                               standins={"taler": standin}))
         self.assertEqual(result.returncode, s.HELD, result.stderr)
         self.assertTrue(found["accounting"], found["accounting_detail"])
         self.adds_up(found)
