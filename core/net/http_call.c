@@ -189,8 +189,9 @@ void http_finished(struct http_easy *easy, CURLcode code)
     }
     curl_multi_remove_handle(link->client->multi->curl, easy->curl);
     leave(easy);
-    if (error && code == CURLE_OK && !link->active) {
-        http_link_shut(link->client->net, link); /* what libcurl would keep */
+    struct http_net *net = link->client->net;
+    if (error && !link->active && link->client != net->shared) {
+        http_link_shut(net, link); /* libcurl would keep one that failed while sending */
     }
     wait_wake(&easy->wait, error);
 }
