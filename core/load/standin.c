@@ -12,8 +12,9 @@ void standin_check_roles(const struct standin *standin, const struct option_tabl
             real = role->option;
     }
     if (embedded && real)
-        plan_error(errors, path, embedded,
-                   "is left \"embedded\" while %s is a real address; clients of one system need all "
-                   "its addresses: set %s too",
-                   real, embedded);
+        plan_error(
+            errors, path, embedded,
+            "is left \"embedded\" while %s is a real address; clients of one system need all "
+            "its addresses: set %s too",
+            real, embedded);
 }
