@@ -146,7 +146,7 @@ static void prepare_failed(struct loop *l, const struct load_status *status)
     if (l->failed_said)
         return;
     l->failed_said = true;
-    l->c->not_started = true;
+    l->c->not_started = !l->c->interrupts; /* else it was told to stop */
     terminal_clear(l->c->terminal);
     if (!l->c->interrupts)
         log_line("scenario %s could not start: %s (%s)", status->scenario, status->failure.text,
