@@ -344,14 +344,14 @@ static int write_errors(struct reporter *r)
 }
 
 /* Histograms before the line that counts them: reading cuts what goes beyond the timeline. */
-static int write_second(struct reporter *r)
+static int write_second(struct reporter *r, const struct second *s)
 {
-    bool long_run = r->options.planned_ns > HISTLOG_LONG_NS || r->second.end_ns > HISTLOG_LONG_NS;
-    int code = histlog_add(&r->histlog, &r->second, long_run);
+    bool long_run = r->options.planned_ns > HISTLOG_LONG_NS || s->end_ns > HISTLOG_LONG_NS;
+    int code = histlog_add(&r->histlog, s, long_run);
     if (code)
         return code;
     buf_clear(&r->text);
-    timeline_line(&r->second, &r->text);
+    timeline_line(s, &r->text);
     if (r->text.error)
         return r->text.error;
     code = run_folder_append(r->options.folder, RUN_TIMELINE, buf_slice(&r->text));
@@ -405,7 +405,14 @@ int reporter_collect(struct reporter *r, const struct reporter_tick *tick)
 {
     gather(r, tick);
     show(r);
-    return note(r, write_second(r));
+    return note(r, write_second(r, &r->second));
+}
+
+int reporter_feed(struct reporter *r, struct second *second)
+{
+    totals_add(&r->totals, second);
+    second->accounting = totals_check(&r->totals);
+    return note(r, write_second(r, second));
 }
 
 /* --- asking ------------------------------------------------------------------------------- */
@@ -446,6 +453,10 @@ static void fill_end(const struct reporter *r, const struct reporter_end *end, s
     s->run.seed = end->seed;
     s->run.ended_wall_us = end->ended_wall_us;
     s->run.outcome = end->outcome;
+    if (end->tally) {
+        s->generator.tally = *end->tally;
+        health_verdict(end->tally, &s->generator.verdict);
+    }
     s->scenarios = end->scenarios;
     s->scenario_count = end->scenario_count;
     s->thresholds = end->thresholds;

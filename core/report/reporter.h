@@ -15,6 +15,7 @@
 
 #include "core/measure/interval.h"
 #include "core/report/run_folder.h"
+#include "core/report/second.h"
 #include "core/report/summary.h"
 #include "core/report/terminal.h"
 
@@ -69,6 +70,10 @@ struct reporter_tick {
  * whether the run goes on. */
 int reporter_collect(struct reporter *r, const struct reporter_tick *tick);
 
+/* In place of reporter_collect: a second that was put together elsewhere (from other runs' files).
+ * It is counted and written as one that was collected. */
+int reporter_feed(struct reporter *r, struct second *second);
+
 /* When the window is only known while the run goes (a plan by iterations). */
 void reporter_steady(struct reporter *r, int64_t steady_start_ns, int64_t steady_end_ns);
 
@@ -95,6 +100,8 @@ struct reporter_end {
     unsigned scenario_count;
     const struct summary_threshold *thresholds;
     unsigned threshold_count;
+    /* NULL: the reporter's own. Of a merged run: that of the segment which was flagged most. */
+    const struct health_tally *tally;
 };
 
 /* Writes the last of every file and summary.json. *summary is made in any case (summary_free), also

@@ -19,7 +19,8 @@ struct second_lane {
     double wait;          /* share of the time it was runnable and waited for a core */
     double fiber_wait_ms; /* mean time a fiber was runnable before it ran */
     uint64_t fibers, posts_refused;
-    int64_t cpu_ns; /* in this interval */
+    int64_t cpu_ns;         /* in this interval */
+    unsigned segment, lane; /* of a merged run: whose lane it is (from 1), and which; else 0 */
 };
 
 struct second {

@@ -153,7 +153,9 @@ static void put_lanes(struct json_out *o, const struct summary_generator *g)
     jo_open(o, "lanes", '[');
     for (unsigned i = 0; i < g->lane_count; i++) {
         jo_open(o, NULL, '{');
-        jo_uint(o, "lane", i);
+        if (g->lanes[i].segment)
+            jo_uint(o, "segment", g->lanes[i].segment);
+        jo_uint(o, "lane", g->lanes[i].segment ? g->lanes[i].lane : i);
         jo_number(o, "cpu_s", g->lanes[i].cpu_s);
         jo_number(o, "cpu_mean", g->lanes[i].cpu_mean);
         jo_number(o, "cpu_max", g->lanes[i].cpu_max);

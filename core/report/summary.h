@@ -67,6 +67,7 @@ struct summary_run {
 
 struct summary_lane {
     double cpu_s, cpu_mean, cpu_max, wait_mean, wait_max; /* shares of a core */
+    unsigned segment, lane;                               /* as in struct second_lane */
 };
 
 struct summary_generator {

@@ -122,7 +122,9 @@ static void put_lanes(struct json_out *o, const struct second *s)
     for (unsigned i = 0; i < s->lane_count; i++) {
         const struct second_lane *lane = &s->lanes[i];
         jo_open(o, NULL, '{');
-        jo_uint(o, "lane", i);
+        if (lane->segment)
+            jo_uint(o, "segment", lane->segment);
+        jo_uint(o, "lane", lane->segment ? lane->lane : i);
         jo_bool(o, "answered", lane->answered);
         jo_number(o, "cpu", rounded(lane->cpu));
         jo_number(o, "run_wait", rounded(lane->wait));

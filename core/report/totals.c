@@ -80,6 +80,8 @@ static void add_lanes(struct totals *t, const struct second *s)
         struct totals_lane *lane = &t->lanes[i];
         if (!from->answered)
             continue;
+        lane->segment = from->segment;
+        lane->lane = from->lane;
         lane->cpu_ns += from->cpu_ns;
         if (seconds < HALF_A_SECOND)
             continue;

@@ -2,6 +2,8 @@
 #ifndef SHOAL_CORE_REPORT_TOTALS_H
 #define SHOAL_CORE_REPORT_TOTALS_H
 
+#include <cjson/cJSON.h>
+
 #include "core/report/run_folder.h"
 #include "core/report/second.h"
 #include "core/report/summary.h"
@@ -22,6 +24,7 @@ struct totals_lane {
     int64_t cpu_ns;
     double cpu_sum, cpu_max, wait_sum, wait_max; /* sums are weighted with seconds */
     double seconds;
+    unsigned segment, lane; /* as in struct second_lane */
 };
 
 struct totals {
@@ -76,5 +79,11 @@ struct totals_source {
     bool cut;
 };
 int totals_load(struct totals *t, const struct totals_source *source, char why[RUN_ERROR_MAX]);
+
+/* One parsed line of timeline.jsonl that has `series`. Counts, sums and extremes are exact; buckets
+ * are the histogram log's. `s` has room for TIMELINE_LANES_MAX lanes. CORRUPT when it is not a
+ * second, or names a series that s->series does not have. */
+#define TIMELINE_LANES_MAX 16384
+int timeline_read(struct second *s, const cJSON *line, char why[RUN_ERROR_MAX]);
 
 #endif

@@ -15,8 +15,6 @@
 
 #define TOLERANCE_NS (2 * NS_PER_MS) /* times of the histogram log are whole milliseconds */
 
-#define LOADED_LANES_MAX 1024
-
 struct loader {
     struct totals *t;
     const struct totals_source *source;
@@ -212,7 +210,7 @@ static void load_lanes(struct loader *l, const cJSON *lanes)
     const cJSON *object;
     cJSON_ArrayForEach(object, lanes)
     {
-        if (l->second.lane_count == LOADED_LANES_MAX)
+        if (l->second.lane_count == TIMELINE_LANES_MAX)
             break;
         struct second_lane *lane = &l->second.lanes[l->second.lane_count++];
         memset(lane, 0, sizeof *lane);
@@ -220,6 +218,11 @@ static void load_lanes(struct loader *l, const cJSON *lanes)
         lane->cpu = get_number(object, "cpu");
         lane->wait = get_number(object, "run_wait");
         lane->cpu_ns = get_ns(object, "cpu_s", NS_PER_S);
+        lane->fibers = get_count(object, "fibers");
+        lane->fiber_wait_ms = get_number(object, "fiber_wait_ms");
+        lane->posts_refused = get_count(object, "posts_refused");
+        lane->segment = (unsigned)get_count(object, "segment");
+        lane->lane = (unsigned)get_count(object, "lane");
     }
 }
 
@@ -236,6 +239,7 @@ static void load_generator(struct loader *l, const cJSON *g)
     s->clocks_ns[METER_STATE] = get_ns(g, "state_s", NS_PER_S);
     s->steal = get_number(g, "steal");
     s->rss_anon = get_count(g, "rss_anon_bytes");
+    s->descriptors = (unsigned)get_count(g, "descriptors");
     cJSON_ArrayForEach(flag, json_array(g, "flags"))
     {
         for (int f = 0; f < HEALTH_FLAGS; f++)
@@ -245,21 +249,26 @@ static void load_generator(struct loader *l, const cJSON *g)
     }
 }
 
-static int load_second(struct loader *l, const cJSON *json)
+static void load_clients(struct meter_clients *clients, const cJSON *json)
+{
+    clients->thinking = (uint32_t)get_count(json, "thinking");
+    clients->running = (uint32_t)get_count(json, "running");
+    clients->waiting_arrivals = (uint32_t)get_count(json, "waiting_arrivals");
+    clients->done = (uint32_t)get_count(json, "done");
+}
+
+static int parse_second(struct loader *l, const cJSON *json, const cJSON *rows)
 {
     struct second *s = &l->second;
-    const cJSON *rows = json_array(json, "series");
-    if (!rows)
-        return 0; /* a line of another kind */
     second_clear(s);
     s->lane_count = 0; /* as many as the line has */
     s->end_ns = get_ns(json, "t", NS_PER_S);
     s->start_ns = s->end_ns - get_ns(json, "seconds", NS_PER_S);
     if (s->start_ns < 0 || s->end_ns < l->t->end_ns)
         return refuse(l, "line %u of timeline.jsonl goes back in time", l->lines);
-    int64_t wall_us = wall_parse(json_string(json, "wall"));
-    if (!l->t->start_wall_us && wall_us)
-        l->t->start_wall_us = wall_us - s->end_ns / NS_PER_US;
+    s->wall_us = wall_parse(json_string(json, "wall"));
+    if (!l->t->start_wall_us && s->wall_us)
+        l->t->start_wall_us = s->wall_us - s->end_ns / NS_PER_US;
     json_bool(json, "steady", &s->steady);
     json_bool(json, "gap", &s->gap);
     int code = load_rows(l, rows);
@@ -269,9 +278,29 @@ static int load_second(struct loader *l, const cJSON *json)
     const cJSON *events = json_object(json, "events");
     for (int i = 0; i < EVENTS; i++)
         s->events[i] = get_count(events, meter_event_name((enum meter_event)i));
+    load_clients(&s->clients, json_object(json, "clients"));
     load_generator(l, json_object(json, "generator"));
-    totals_add(l->t, s);
     return 0;
+}
+
+static int load_second(struct loader *l, const cJSON *json)
+{
+    const cJSON *rows = json_array(json, "series");
+    int code = rows ? parse_second(l, json, rows) : 0;
+    if (rows && !code) /* else a line of another kind */
+        totals_add(l->t, &l->second);
+    return code;
+}
+
+int timeline_read(struct second *s, const cJSON *line, char why[RUN_ERROR_MAX])
+{
+    struct totals none = {.series = s->series};
+    struct totals_source source = {.folder = NULL};
+    struct loader l = {.t = &none, .source = &source, .second = *s, .why = why};
+    const cJSON *rows = json_array(line, "series");
+    int code = rows ? parse_second(&l, line, rows) : refuse(&l, "a line without series");
+    *s = l.second;
+    return code;
 }
 
 static int load_line(void *arg, struct slice line)
@@ -445,7 +474,7 @@ int totals_load(struct totals *t, const struct totals_source *source, char why[R
     if (source->own)
         all.count = t->row_room;
     why[0] = '\0';
-    second_init(&l.second, &all, LOADED_LANES_MAX);
+    second_init(&l.second, &all, TIMELINE_LANES_MAX);
     l.second.series = t->series;
     histogram_init(&l.scratch, true);
     int code = load_files(&l);

@@ -110,6 +110,8 @@ static void generator_of(struct summary_generator *g, const struct totals *t)
             .cpu_max = any ? from->cpu_max : NAN,
             .wait_mean = any ? from->wait_sum / from->seconds : NAN,
             .wait_max = any ? from->wait_max : NAN,
+            .segment = from->segment,
+            .lane = from->lane,
         };
     }
 }
