@@ -170,7 +170,9 @@ static int fund_finish(struct wallet *w, struct reserve *r, const struct intent 
     return error ? error : intent_close(w, intent);
 }
 
-static int fund_wait(struct wallet *w, struct reserve *r, struct intent *intent)
+/* `ordered`: what was paid in, once; NULL when it may have been twice. */
+static int fund_wait(struct wallet *w, struct reserve *r, struct intent *intent,
+                     const struct taler_amount *ordered)
 {
     int error = wait_for_reserve(w, &r->key.pub, w->options->fund_timeout_ns, &r->balance);
 
@@ -178,7 +180,18 @@ static int fund_wait(struct wallet *w, struct reserve *r, struct intent *intent)
         return flow_fail(
             w->flow, &(struct flow_failure){.error = SHOAL_E_TIMEOUT, .kind = "reserve-timeout"},
             "the bank took the transfer, and the exchange has not seen it in time");
-    return error ? error : fund_finish(w, r, intent);
+    if (error)
+        return error;
+    bool lie = ordered && taler_amount_cmp(&r->balance, ordered) > 0;
+    if (lie)
+        r->balance = *ordered;
+    error = fund_finish(w, r, intent);
+    if (error || !lie)
+        return error;
+    return flow_fail(
+        w->flow,
+        &(struct flow_failure){.error = SHOAL_E_BAD_REPLY, .kind = "wrong-balance", .status = 200},
+        "the exchange says that there is more in the reserve than was paid in");
 }
 
 int wallet_fund(struct flow *flow, void *arg)
@@ -192,7 +205,7 @@ int wallet_fund(struct flow *flow, void *arg)
     int error = fund_intent(w, &intent);
     if (error == SHOAL_OK)
         error = fund_order_send(w, &intent, false);
-    return error ? error : fund_wait(w, &w->reserve, &intent);
+    return error ? error : fund_wait(w, &w->reserve, &intent, &w->fleet->withdraw_amount);
 }
 
 static void make_key_again(void *arg)
@@ -212,12 +225,12 @@ int fund_recover(struct wallet *w, struct intent *intent)
     memcpy(r.key.seed, intent->extra.data, TALER_SEED_SIZE);
     flow_crypto(w->flow, make_key_again, &r);
     if (intent->acknowledged)
-        return fund_wait(w, &r, intent);
+        return fund_wait(w, &r, intent, NULL);
     int64_t doubt_ns = w->options->fund_timeout_ns;
     int error = wait_for_reserve(w, &r.key.pub, doubt_ns < FUND_DOUBT_NS ? doubt_ns : FUND_DOUBT_NS,
                                  &r.balance);
     if (error != SHOAL_E_NOT_FOUND)
         return error ? error : fund_finish(w, &r, intent);
     error = fund_order_send(w, intent, true);
-    return error ? error : fund_wait(w, &r, intent);
+    return error ? error : fund_wait(w, &r, intent, NULL);
 }

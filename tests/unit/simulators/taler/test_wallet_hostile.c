@@ -22,6 +22,7 @@ static const struct lie lies[] = {
     {{"lie=reused-blind-signature"}, "bad-blind-signature", false},
     {{"lie=fewer-blind-signatures"}, "bad-reply", false},
     {{"lie=bad-deposit-signature"}, "bad-deposit-signature", false},
+    {{"lie=wrong-balance"}, "wrong-balance", false},
     {{"lie=bad-keys-signature"}, "bad-keys-signature", true},
     {{"lie=bad-denomination-signature"}, "bad-keys-signature", true},
     {{"lie=bad-signkey-signature"}, "bad-keys-signature", true},
