@@ -7,6 +7,9 @@
 #include "core/util/error.h"
 
 #define IDLE_AGE_MAX_S (10L * 365 * 24 * 3600) /* a kept connection never grows too old to use */
+/* Of libcurl, per transfer that runs. Most replies are smaller, and ten thousand transfers may run.
+ */
+#define RECEIVE_SIZE 4096L
 
 /* The request is about to be sent: the connection stands, TLS included. */
 static int on_start(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
@@ -45,6 +48,7 @@ static void set_transport(CURL *c, const struct http_route *route)
     curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(c, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* the alias is ours to replace */
     curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, IDLE_AGE_MAX_S);
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_SIZE);
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION,
                      o->http_version == 1 ? (long)CURL_HTTP_VERSION_1_1
                                           : (long)CURL_HTTP_VERSION_2TLS);

@@ -17,7 +17,7 @@
 #endif
 
 #define ARENA_BLOCK_MIN ((size_t)4096)
-#define ARENA_BLOCK_MAX ((size_t)65536)
+#define ARENA_BLOCK_MAX ((size_t)8192)  /* thousands of iterations each waste half a block */
 #define ARENA_KEEP_MAX ((size_t)131072) /* bytes of blocks that survive a reset */
 #define ARENA_ALIGN alignof(max_align_t)
 
