@@ -18,6 +18,7 @@
 #include "simulators/store.h"
 
 #define BODY_SHOWN 160   /* bytes of a body */
+#define CLOCK_AGREES_S 2 /* seconds of difference that a Date, exact to one, cannot prove */
 #define CLOCK_OFFSET_S 5 /* seconds of difference that are worth a warning */
 
 struct tracing {
@@ -54,7 +55,12 @@ static void show_clock_offset(const struct http_response *response)
 
     if (!date || !strptime(date, "%a, %d %b %Y %H:%M:%S", &tm))
         return;
-    double offset = (double)timegm(&tm) - (double)clock_wall_us() / 1e6;
+    /* A Date names the second that has begun, so half a second more is its best guess. */
+    double offset = (double)timegm(&tm) + 0.5 - (double)clock_wall_us() / 1e6;
+    if (fabs(offset) < CLOCK_AGREES_S) {
+        printf("    its clock agrees with ours\n");
+        return;
+    }
     printf("    its clock is %.0f s %s ours%s\n", fabs(offset), offset < 0 ? "behind" : "ahead of",
            fabs(offset) > CLOCK_OFFSET_S
                ? ": signed timestamps may be refused; set one of the two clocks right"
@@ -108,16 +114,6 @@ static void show_exchange(struct flow_trace *trace, const struct flow_call *call
     fflush(stdout);
 }
 
-static void show_step(struct flow_trace *trace, const char *name, int error)
-{
-    struct tracing *t = (struct tracing *)trace;
-
-    if (error)
-        t->failed++;
-    printf("  step %s: %s\n", name, error ? error_name(error) : "ok");
-    fflush(stdout);
-}
-
 /* What to do about a failure, by its code. */
 static const char *remedy(int error)
 {
@@ -138,6 +134,18 @@ static const char *remedy(int error)
     default:
         return "docs/errors.md explains each kind";
     }
+}
+
+static void show_step(struct flow_trace *trace, const char *name, int error)
+{
+    struct tracing *t = (struct tracing *)trace;
+
+    if (error)
+        t->failed++;
+    printf("  step %s: %s\n", name, error ? error_name(error) : "ok");
+    if (error && error != SHOAL_E_CANCELLED)
+        printf("  to fix: %s\n", remedy(error));
+    fflush(stdout);
 }
 
 static void one_iteration_each(struct plan *plan)
@@ -161,19 +169,24 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 }
 
 /* Drives the load to its end; the counts of the meters are of no interest here. */
-static int drive(struct load_run *load)
+static int drive(struct run_context *c)
 {
+    struct load_run *load = c->load;
     struct load_status status;
     const struct timespec pause = {.tv_nsec = 5 * NS_PER_MS};
     struct load_totals totals;
     int result = EXIT_HELD;
 
     load_prepare(load);
-    for (bool done = false; !done; nanosleep(&pause, NULL)) {
+    for (bool done = false; !done;) {
+        if (sigtimedwait(&c->signals, NULL, &pause) > 0 && c->interrupts++ == 0)
+            load_cancel(load);
         load_status(load, &status);
+        if (status.phase == LOAD_READY && c->interrupts)
+            break;
         if (status.phase == LOAD_READY)
             load_begin(load, clock_ns());
-        if (status.phase == LOAD_FAILED) {
+        if (status.phase == LOAD_FAILED && !c->interrupts) {
             printf("  could not start: %s (%s)\n  to fix: %s\n", status.failure.text,
                    status.failure.kind, remedy(status.failure.error));
             result = EXIT_TARGET;
@@ -181,6 +194,8 @@ static int drive(struct load_run *load)
         done = status.phase == LOAD_FAILED || status.phase == LOAD_DRAINED;
     }
     load_finish(load, &totals);
+    if (c->interrupts)
+        result = EXIT_INTERRUPTED;
     if (status.broken) {
         log_line("%s", status.broken_text);
         result = EXIT_OURS;
@@ -208,7 +223,7 @@ static int try_plan(struct run_context *c, uint64_t client)
         log_line("%s", why);
         return EXIT_OURS;
     }
-    int status = drive(c->load);
+    int status = drive(c);
     if (!status && tracing.failed) {
         printf("%d step%s failed; %s\n", tracing.failed, tracing.failed > 1 ? "s" : "",
                "docs/errors.md explains each kind");
@@ -230,6 +245,7 @@ static int run_try(const struct cli_args *args)
     c->args = args;
     c->segments = c->segment = 1;
     random_bytes(c->run_id, sizeof(c->run_id));
+    run_block_signals(c);
     int status = cli_load_plan(args, cli_argument(args, 0), 1, &c->plan);
     for (size_t i = 0; !status && i < c->plan->scenarios.count; i++) {
         long long last = c->plan->scenarios.items[i].clients - 1;
@@ -255,6 +271,9 @@ static int run_try(const struct cli_args *args)
         terminal_free(c->terminal);
         nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
+    if (status == EXIT_INTERRUPTED)
+        log_line("interrupted");
+    close(c->signals_fd);
     plan_free(c->plan);
     free(c->series);
     free(c);
