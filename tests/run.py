@@ -30,10 +30,8 @@ SUITES = {
 
 def build(preset):
     """Configures when needed and builds everything of a preset."""
-    folder = os.path.join(ROOT, "build", preset)
-    if not os.path.exists(os.path.join(folder, "build.ninja")):
-        subprocess.run(["cmake", "--preset", preset], cwd=ROOT, check=True,
-                       stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--preset", preset, "-DSHOAL_TESTS=ON"], cwd=ROOT, check=True,
+                   stdout=subprocess.DEVNULL)
     done = subprocess.run(["cmake", "--build", "--preset", preset], cwd=ROOT,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
