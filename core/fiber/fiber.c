@@ -33,7 +33,7 @@ struct fiber {
     void *user;
     uint32_t slot;
     bool ended;
-    struct annotation note;
+    struct annotation note = {0};
 };
 
 /* What a fiber asks of the lane's stack while it waits there. */
@@ -46,7 +46,7 @@ struct deep_call {
 struct fiber_thread {
     struct fiber *current;
     fcontext_t lane; /* inside a fiber: the way back to fiber_resume */
-    struct annotation note;
+    struct annotation note = {0};
 };
 static _Thread_local struct fiber_thread this_thread;
 
@@ -167,7 +167,7 @@ struct fiber *fiber_new(struct fiber_pool *pool, fiber_fn fn, void *arg)
     uint8_t *task = high - (pool->task_size + STACK_ALIGN - 1) / STACK_ALIGN * STACK_ALIGN;
     uint8_t *self = task - (sizeof(struct fiber) + STACK_ALIGN - 1) / STACK_ALIGN * STACK_ALIGN;
     struct fiber *f = (struct fiber *)(void *)self;
-    struct annotation note;
+    struct annotation note = {0};
 
     annotate_open(&note, &pool->notes, slot, low, high);
     memset(task, 0, pool->task_size);
