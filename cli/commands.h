@@ -14,6 +14,7 @@
     X(init)             \
     X(schema)           \
     X(report)           \
+    X(merge)            \
     X(version)          \
     X(help)
 

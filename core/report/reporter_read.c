@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/report/merge.h"
 #include "core/report/totals.h"
 #include "core/util/error.h"
 #include "core/util/json.h"
@@ -68,6 +69,8 @@ int loaded_run_read(struct loaded_run *l, struct run_folder *folder)
     l->started_wall_us = wall_parse(json_string(l->manifest, "started"));
     l->end.ended_wall_us = wall_parse(json_string(l->manifest, "ended"));
     l->end.outcome = l->end.ended_wall_us ? NULL : "killed";
+    if (merge_manifest_tally(l->manifest, &l->tally))
+        l->end.tally = &l->tally;
     read_scenarios(l);
     return 0;
 }

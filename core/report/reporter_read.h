@@ -10,6 +10,7 @@ struct loaded_run {
     struct reporter_end end; /* its strings live in the two trees */
     int64_t started_wall_us;
     struct summary_scenario *scenarios;
+    struct health_tally tally; /* of a merged run, see reporter_end.tally */
     cJSON *manifest, *plan;
 };
 
