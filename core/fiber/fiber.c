@@ -33,7 +33,7 @@ struct fiber {
     void *user;
     uint32_t slot;
     bool ended;
-    struct annotation note = {0};
+    struct annotation note;
 };
 
 /* What a fiber asks of the lane's stack while it waits there. */
@@ -46,7 +46,7 @@ struct deep_call {
 struct fiber_thread {
     struct fiber *current;
     fcontext_t lane; /* inside a fiber: the way back to fiber_resume */
-    struct annotation note = {0};
+    struct annotation note;
 };
 static _Thread_local struct fiber_thread this_thread;
 
