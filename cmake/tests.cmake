@@ -41,11 +41,16 @@ foreach(source IN LISTS fuzzers)
   endif()
 endforeach()
 
-file(GLOB e2e_tests CONFIGURE_DEPENDS tests/e2e/test_*.py tests/lint/test_*.py)
-foreach(source IN LISTS e2e_tests)
+# tests/sanitize: what asan and tsan builds play (label sanitize), and valgrind (label valgrind).
+file(GLOB scripts CONFIGURE_DEPENDS tests/e2e/test_*.py tests/lint/test_*.py
+  tests/sanitize/test_*.py tests/sanitize/valgrind_*.py)
+foreach(source IN LISTS scripts)
   get_filename_component(name ${source} NAME_WE)
   get_filename_component(folder ${source} DIRECTORY)
   get_filename_component(label ${folder} NAME)
+  if(name MATCHES "^valgrind_")
+    set(label valgrind)
+  endif()
   add_test(NAME ${label}_${name} COMMAND /usr/bin/python3 ${source}
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${label}_${name} PROPERTIES LABELS ${label} TIMEOUT 600

@@ -11,7 +11,7 @@ import money
 import shoal as s
 
 KEYS = {"rsa_bits": 1024, "keys": 1}
-SLOW = 5 if s.SANITIZED else 1
+SLOW = 2 if s.SANITIZED else 1
 WALLET = {"withdraw_amount": "8", "payments": 2, "pay_amount": "2", "timeout": f"{700 * SLOW}ms",
           "fund_timeout": f"{700 * SLOW}ms"}
 SCENARIOS_AT_ONCE = 16  # more would share the series called "other"
