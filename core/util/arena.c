@@ -17,9 +17,12 @@
 #endif
 
 #define ARENA_BLOCK_MIN ((size_t)4096)
-#define ARENA_BLOCK_MAX ((size_t)8192)  /* thousands of iterations each waste half a block */
+#define ARENA_BLOCK_MAX ((size_t)8192)  /* thousands of arenas each waste half a block */
+#define ARENA_LARGE ((size_t)4096)      /* a request of so much has a block of its own */
 #define ARENA_KEEP_MAX ((size_t)131072) /* bytes of blocks that survive a reset */
 #define ARENA_ALIGN alignof(max_align_t)
+
+_Static_assert(ARENA_LARGE <= ARENA_BLOCK_MIN, "what is not large fits every block");
 
 struct block {
     struct block *next;
@@ -38,7 +41,8 @@ struct cleanup {
 struct arena {
     struct block *blocks;
     struct block *current;
-    size_t used; /* of current */
+    size_t used;         /* of current */
+    struct block *large; /* each holds one request; they go at a reset */
     struct cleanup *cleanups;
     size_t bytes;
 };
@@ -85,6 +89,8 @@ void arena_reset(struct arena *a)
     struct block *surplus = *link;
     *link = NULL;
     free_blocks(a, surplus);
+    free_blocks(a, a->large);
+    a->large = NULL;
     a->current = NULL;
     a->used = 0;
 }
@@ -95,30 +101,40 @@ void arena_free(struct arena *a)
         return;
     run_cleanups(a);
     free_blocks(a, a->blocks);
+    free_blocks(a, a->large);
     free(a);
 }
 
-/* Makes the block behind `current` one with room for `need` bytes. */
-static void next_block(struct arena *a, size_t need)
+static void add_block(struct arena *a, struct block **link, size_t size)
+{
+    struct block *block = malloc(sizeof *block + size);
+    if (!block)
+        die("arena: no memory for %zu bytes", size);
+    block->size = size;
+    block->next = *link;
+    *link = block;
+    a->bytes += sizeof *block + size;
+    POISON(block->memory, size);
+}
+
+/* Every block has room for what is not large. */
+static void next_block(struct arena *a)
 {
     struct block **link = a->current ? &a->current->next : &a->blocks;
-    if (!*link || (*link)->size < need) {
+    if (!*link) {
         size_t size = a->current ? a->current->size * 2 : ARENA_BLOCK_MIN;
-        if (size > ARENA_BLOCK_MAX)
-            size = ARENA_BLOCK_MAX;
-        if (size < need)
-            size = need;
-        struct block *block = malloc(sizeof *block + size);
-        if (!block)
-            die("arena: no memory for %zu bytes", size);
-        block->size = size;
-        block->next = *link;
-        *link = block;
-        a->bytes += sizeof *block + size;
-        POISON(block->memory, size);
+        add_block(a, link, size > ARENA_BLOCK_MAX ? ARENA_BLOCK_MAX : size);
     }
     a->current = *link;
     a->used = 0;
+}
+
+/* Beside `current`, whose rest stays free for smaller ones. */
+static uint8_t *alloc_large(struct arena *a, size_t size)
+{
+    add_block(a, &a->large, size);
+    UNPOISON(a->large->memory, size);
+    return a->large->memory;
 }
 
 void *arena_alloc(struct arena *a, size_t size)
@@ -126,8 +142,11 @@ void *arena_alloc(struct arena *a, size_t size)
     if (size > SIZE_MAX / 2)
         die("arena: a request of %zu bytes", size);
     size_t need = size ? (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN : ARENA_ALIGN;
-    if (!a->current || a->current->size - a->used < need)
-        next_block(a, need);
+    if (!a->current || a->current->size - a->used < need) {
+        if (need >= ARENA_LARGE)
+            return alloc_large(a, need);
+        next_block(a);
+    }
     uint8_t *p = a->current->memory + a->used;
     a->used += need;
     UNPOISON(p, size ? size : 1);
