@@ -230,7 +230,9 @@ class Killed(Case):
         self.assertGreaterEqual(books["transfers"], 720)
         self.assertLessEqual(books["transfers"], 720 + 14 * 12)
         self.assertEqual(books["in"], f"EUR:{60 * books['transfers']}")
-        self.assertEqual(found["run"]["gaps"], 14)
+        # A run that is killed before it has read its folder leaves no mark.
+        self.assertLessEqual(found["run"]["gaps"], 14)
+        self.assertGreater(found["run"]["gaps"], 7)
         self.assertGreater(found["generator"]["events"]["replays"], 0)
 
     def test_open(self):
