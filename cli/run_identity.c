@@ -112,14 +112,20 @@ int run_identity_resumed(struct run_context *c)
 {
     struct buf text = {.data = NULL};
     cJSON *manifest = NULL;
-    bool taken = false;
+    bool taken = false, merged = false;
 
     c->segment = c->segments = 1;
     if (run_folder_read(c->folder, RUN_MANIFEST, &text) == SHOAL_OK &&
-        json_parse(&manifest, buf_slice(&text), NULL) == SHOAL_OK)
+        json_parse(&manifest, buf_slice(&text), NULL) == SHOAL_OK) {
         taken = take_manifest(c, manifest);
+        merged = json_array(manifest, "segments") != NULL;
+    }
     cJSON_Delete(manifest);
     buf_free(&text);
+    if (merged) {
+        log_line("%s was merged from segments; resume those, and merge them again", c->out);
+        return EXIT_INPUT;
+    }
     if (taken)
         return EXIT_HELD;
     log_line("%s: there is no manifest.json of a run in it, so there is nothing to resume", c->out);
