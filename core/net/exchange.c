@@ -217,6 +217,10 @@ static int decode_body(struct exchange *x)
 static enum MHD_Result handle(struct exchange *x)
 {
     struct listener *l = x->listener;
+    if (l->down) {
+        x->done = x->handled = x->drop = true;
+        return send_out(x);
+    }
     l->stats.requests++;
     if (l->options.faults) {
         faults_draw(l->options.faults, &x->fault);

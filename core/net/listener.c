@@ -97,6 +97,7 @@ static int up(struct listener *l, char error[LISTENER_ERROR_MAX])
     if (fd < 0) {
         return SHOAL_E_BUSY;
     }
+    l->down = false;
     l->daemon = daemon_start(l, fd);
     l->poll = calloc(1, sizeof *l->poll);
     if (!l->daemon || !l->poll) {
@@ -130,6 +131,7 @@ static void down(struct listener *l, bool reply)
     if (!l->daemon) {
         return;
     }
+    l->down = true; /* the last runs may bring requests, and libmicrohttpd dies with one kept */
     MHD_socket fd = MHD_quiesce_daemon(l->daemon);
     for (struct exchange *x = l->exchanges, *next; x; x = next) {
         next = x->next;

@@ -43,7 +43,7 @@ struct listener {
     uv_poll_t watch;
     struct lane_timer timer;   /* libmicrohttpd's idle connections */
     struct lane_timer restart; /* the next restart, or its end */
-    bool down;
+    bool down;                 /* nothing is handled any more */
     struct exchange *exchanges;
     uint64_t connections;
     struct listener_stats stats;

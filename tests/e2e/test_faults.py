@@ -22,6 +22,8 @@ FAULTS = {
     "lose": {"lose_share": 0.2},
     "truncate": {"truncate_share": 0.2},
     "restart": {"restart_every": "700ms", "restart_down": "200ms"},
+    "restart-busy": {"restart_every": "150ms", "restart_down": "50ms",
+                     "delay": {"uniform": ["0s", "40ms"]}},
     "all": {"delay": "1200ms", "delay_share": 0.01, "error_share": 0.04, "drop_share": 0.04,
             "lose_share": 0.04, "truncate_share": 0.04, "restart_every": "1s",
             "restart_down": "200ms"},
@@ -35,6 +37,7 @@ KINDS = {
     "truncate": {"short-body"},
     "restart": {"refused", "reset", "short-body"},
 }
+KINDS["restart-busy"] = KINDS["restart"]
 KINDS["all"] = set().union(*KINDS.values())
 
 
