@@ -93,12 +93,10 @@ static void check_stages(const struct scenario_check *c)
     const struct plan_load *load = &c->scenario->load;
     const cJSON *given = cJSON_GetObjectItemCaseSensitive(c->load, "stages");
     bool any = false;
-    int64_t sum = 0;
     for (size_t i = 0; i < load->stages.count; i++) {
         const struct plan_stage *stage = &load->stages.items[i];
         check_stage(c, cJSON_GetArrayItem(given, (int)i), i);
         any = any || stage->clients > 0 || stage->rate > 0;
-        sum += stage->duration_ns;
     }
     if (!any)
         plan_error(c->all->errors, c->load_path, "stages", "no stage has any load");

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice text = slice_of(data, size);
     struct json_error err;
     struct buf quoted = {0};
-    cJSON *tree, *back;
+    cJSON *tree, *back = NULL;
     if (json_parse(&tree, text, &err) == 0)
         visit(text, tree, 4);
     cJSON_Delete(tree);

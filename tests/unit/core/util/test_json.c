@@ -253,7 +253,7 @@ static void paths_are_located(void **state)
                                           "c.d.0", "A",   "a.-1", "."};
     for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++)
         assert_false(json_locate(all, missing[i], &raw, NULL));
-    uint64_t v;
+    uint64_t v = 0;
     assert_true(json_locate(all, "c.d", &raw, NULL) && json_raw_u64(raw, &v));
     assert_int_equal(v, UINT64_MAX);
 }
