@@ -88,8 +88,8 @@ static void make_example(struct example *x)
     x->errors[0] = error(SERIES_REQUEST, "POST reserves", 12);
     x->errors[1] = error(SERIES_STEP, "pay", 12);
     x->errors[2] = error(SERIES_ITERATION, "iteration", 12);
-    x->lanes[0] = (struct summary_lane){3.1, 0.103, 0.5, 0.01, 0.02, 0};
-    x->lanes[1] = (struct summary_lane){3.2, 0.107, 0.5, 0.02, 0.03, 0};
+    x->lanes[0] = (struct summary_lane){3.1, 0.103, 0.5, 0.01, 0.02, 0, 0};
+    x->lanes[1] = (struct summary_lane){3.2, 0.107, 0.5, 0.02, 0.03, 0, 1};
     x->summary =
         (struct summary){.run = {.name = "golden",
                                  .folder = "runs/golden",
