@@ -112,7 +112,7 @@ def bench_fleet():
     same, nearly all are active at once, and all do the same iterations."""
     many, few, ms, at_once, rss = 5000, 50, {}, 0, 0.0
     with shoal.Standin() as standin:
-        for clients, iterations in ((few, 500), (many, 5000), (few, 500)):
+        for clients, iterations in ((few, 500), (many, 6000), (few, 500)):
             plan = fleet(standin, clients, iterations, timeout="300s", fund_timeout="300s",
                          load={"ramp": "3s" if clients == many else "0s"})
             with shoal.folder() as path:
