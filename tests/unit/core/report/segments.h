@@ -41,6 +41,7 @@ struct made {
     const char *plan;
     bool long_run; /* ten seconds a histogram */
     int seconds;
+    int planned;     /* seconds, when it was killed before them */
     bool overloaded; /* arrivals could not start */
     bool killed;     /* it never ended */
     bool unbalanced; /* something beside the counts did not hold */
@@ -101,7 +102,8 @@ static void begin(struct playing *p, const struct made *s, bool resume)
                                        .start_ns = p->now_ns,
                                        .planned_ns = s->long_run ? 3600 * NS_PER_S : 0,
                                        .steady_start_ns = 2 * NS_PER_S,
-                                       .steady_end_ns = (s->seconds - 1) * NS_PER_S};
+                                       .steady_end_ns =
+                                           ((s->planned ? s->planned : s->seconds) - 1) * NS_PER_S};
     assert_int_equal((resume ? reporter_resume : reporter_new)(&p->reporter, &options), 0);
     reporter_begin(p->reporter, p->now_ns, options.start_wall_us);
 }

@@ -349,7 +349,8 @@ static void a_merged_folder_is_one_of_a_run(void **state)
     }
     /* The one that was overloaded makes the whole a bottleneck. */
     const struct health_verdict *v = &x.summary->generator.verdict;
-    assert_true(v->bottleneck && v->flagged == v->seconds && v->seconds > 0);
+    assert_true(v->bottleneck && v->flagged == v->seconds);
+    assert_int_equal(v->seconds, 5); /* its own steady ones, not those of the whole */
     assert_true(x.summary->generator.tally.by_flag[1][HEALTH_MAX_ACTIVE] == v->seconds);
     assert_memory_equal(&s->generator.verdict, v, sizeof *v);
     assert_int_equal(s->generator.lane_count, 2);
@@ -414,8 +415,11 @@ static void a_killed_segment_is_merged(void **state)
     struct merged x;
     char path[512];
     histogram_init(&e.pay, true);
-    make(&(struct made){.name = "g1", .index = 1, .count = 2, .seconds = 6}, &e);
-    make(&(struct made){.name = "g2", .index = 2, .count = 2, .seconds = 4, .killed = true}, &e);
+    make(&(struct made){.name = "g1", .index = 1, .count = 2, .seconds = 8}, &e);
+    make(
+        &(struct made){
+            .name = "g2", .index = 2, .count = 2, .seconds = 4, .planned = 8, .killed = true},
+        &e);
     snprintf(path, sizeof path, "%s/g2/timeline.jsonl", base);
     FILE *out = fopen(path, "a");
     assert_non_null(out);
@@ -429,7 +433,44 @@ static void a_killed_segment_is_merged(void **state)
     assert_string_equal(x.summary->run.outcome, "killed");
     assert_int_equal(x.summary->run.ended_wall_us, 0);
     assert_int_equal(row_of(x.summary, "iteration")->whole.in_flight, 1); /* for ever */
+    /* To the last second in which both played. */
+    assert_true(fabs(x.summary->run.steady_seconds - 3) < 0.05);
     merged_free(&x);
+    histogram_free(&e.pay);
+}
+
+/* Killed between the two files: the log is ahead, or holds seconds that their sum has replaced. */
+static void what_a_killed_log_has_too_much_is_left_out(void **state)
+{
+    struct expected e = {0}, lost = {0};
+    struct merged x;
+    struct playing p;
+    struct buf text = {0};
+    struct made part = {.name = "l2", .index = 2, .count = 2, .seconds = 3, .killed = true};
+    histogram_init(&e.pay, true);
+    histogram_init(&lost.pay, true);
+    make(&(struct made){.name = "l1", .index = 1, .count = 2, .seconds = 3}, &e);
+    begin(&p, &part, false);
+    for (int second = 0; second < 3; second++)
+        play_second(&p, &part, &e, second);
+    assert_int_equal(run_folder_read(p.folder, RUN_TIMELINE, &text), 0);
+    play_second(&p, &part, &lost, 3);
+    assert_int_equal(run_folder_write(p.folder, RUN_TIMELINE, buf_slice(&text)), 0);
+    buf_clear(&text);
+    assert_int_equal(run_folder_read(p.folder, RUN_HISTOGRAMS, &text), 0);
+    const char *old = strstr((const char *)text.data, "Tag=wallets/step/pay,");
+    assert_non_null(old);
+    struct slice again = slice_of(old, strcspn(old, "\n") + 1);
+    assert_int_equal(run_folder_append(p.folder, RUN_HISTOGRAMS, again), 0);
+    end(&p, &part);
+    merge(&x, false, "l", "l1", "l2", NULL);
+    assert_int_equal(x.code, 0);
+    assert_true(x.summary->accounting);
+    same_counts(&x, &e);
+    same_buckets(&x, &e);
+    merged_free(&x);
+    buf_free(&text);
+    histogram_free(&lost.pay);
     histogram_free(&e.pay);
 }
 
@@ -520,6 +561,7 @@ int main(void)
         cmocka_unit_test(a_merged_folder_is_one_of_a_run),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(a_killed_segment_is_merged),
+        cmocka_unit_test(what_a_killed_log_has_too_much_is_left_out),
         cmocka_unit_test(a_resumed_segment_keeps_its_gap),
         cmocka_unit_test(what_does_not_hold_is_said),
         cmocka_unit_test(a_full_disk_is_said_and_the_summary_is_whole),
