@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,16 +10,6 @@
 #include "core/util/clock.h"
 #include "core/util/error.h"
 #include "core/util/log.h"
-
-static int __attribute__((format(printf, 3, 4)))
-say(char why[MERGE_ERROR_MAX], int code, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, MERGE_ERROR_MAX, format, args);
-    va_end(args);
-    return code;
-}
 
 /* --- opening ------------------------------------------------------------------------------ */
 
@@ -294,7 +283,7 @@ int merge_write(struct merge *m, struct run_folder *out, struct summary **summar
     int write_code = write_whole_files(m, out);
     int code = write_code ? write_code : reporter_new(&r, &options);
     if (code)
-        return say(why, code, "%s", run_folder_error(out));
+        return merge_say(why, code, "%s", run_folder_error(out));
     second_init(&m->second, &m->series, m->lanes);
     second_init(&m->scratch, &m->series, TIMELINE_LANES_MAX);
     histogram_init(&m->buckets, true);
@@ -304,7 +293,7 @@ int merge_write(struct merge *m, struct run_folder *out, struct summary **summar
         int last = finish(m, r, summary);
         code = write_code ? write_code : last;
         if (code)
-            say(why, code, "%s", run_folder_error(out));
+            merge_say(why, code, "%s", run_folder_error(out));
     }
     merge_tags_free(m->tags);
     histogram_free(&m->buckets);

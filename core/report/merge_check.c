@@ -1,21 +1,10 @@
 /* Whether folders are the segments of one run, each once. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core/report/merge_inside.h"
 #include "core/util/error.h"
-
-static int __attribute__((format(printf, 3, 4)))
-say(char why[MERGE_ERROR_MAX], int code, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why, MERGE_ERROR_MAX, format, args);
-    va_end(args);
-    return code;
-}
 
 /* Also with --partial: the same requests would count twice. */
 int merge_check_named_once(const struct merge_options *o, char why[MERGE_ERROR_MAX])
@@ -26,8 +15,8 @@ int merge_check_named_once(const struct merge_options *o, char why[MERGE_ERROR_M
             continue; /* opening says it */
         for (size_t j = 0; j < i; j++)
             if (!stat(o->folders[j], &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-                return say(why, SHOAL_E_BAD_INPUT, "%s and %s are the same folder", o->folders[j],
-                           o->folders[i]);
+                return merge_say(why, SHOAL_E_BAD_INPUT, "%s and %s are the same folder",
+                                 o->folders[j], o->folders[i]);
     }
     return 0;
 }
@@ -88,8 +77,9 @@ int merge_check_same_run(const struct merge *m, char why[MERGE_ERROR_MAX])
         differences(first, s, &text);
         bool differ = text.len > 0;
         if (differ)
-            say(why, SHOAL_E_BAD_INPUT, "%s and %s are not segments of one run; they differ in: %s",
-                first->path, s->path, (const char *)text.data);
+            merge_say(why, SHOAL_E_BAD_INPUT,
+                      "%s and %s are not segments of one run; they differ in: %s", first->path,
+                      s->path, (const char *)text.data);
         buf_free(&text);
         if (differ)
             return SHOAL_E_BAD_INPUT;
@@ -122,14 +112,16 @@ int merge_check_complete(const struct merge *m, char why[MERGE_ERROR_MAX])
     for (size_t i = 1; i < m->count; i++) {
         const struct merge_segment *a = m->segments[i - 1], *b = m->segments[i];
         if (a->index == b->index)
-            return say(why, SHOAL_E_BAD_INPUT,
-                       "%s and %s are both segment %u of %u; name one of them, or give --partial "
-                       "to count both",
-                       a->path, b->path, a->index, a->count);
+            return merge_say(
+                why, SHOAL_E_BAD_INPUT,
+                "%s and %s are both segment %u of %u; name one of them, or give --partial "
+                "to count both",
+                a->path, b->path, a->index, a->count);
     }
     unsigned count = merge_put_missing(m, &missing);
     if (count)
-        say(why, SHOAL_E_BAD_INPUT,
+        merge_say(
+            why, SHOAL_E_BAD_INPUT,
             "segment%s %s of %u %s missing; name %s as well, or give --partial to merge what is "
             "there",
             count > 1 ? "s" : "", (const char *)missing.data, m->segments[0]->count,

@@ -25,7 +25,10 @@ static void put_value(struct json_out *o, const char *key, const cJSON *value)
             jo_number(o, key, number);
     } else if (cJSON_IsObject(value) || cJSON_IsArray(value)) {
         jo_open(o, key, cJSON_IsObject(value) ? '{' : '[');
-        cJSON_ArrayForEach(item, value) put_value(o, item->string, item);
+        cJSON_ArrayForEach(item, value)
+        {
+            put_value(o, item->string, item);
+        }
         jo_close(o, cJSON_IsObject(value) ? '}' : ']');
     } else {
         jo_null(o, key);

@@ -9,8 +9,7 @@
 #include "core/util/json.h"
 #include "core/util/log.h"
 
-static int __attribute__((format(printf, 3, 4)))
-say(char why[MERGE_ERROR_MAX], int code, const char *format, ...)
+int merge_say(char why[MERGE_ERROR_MAX], int code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -26,12 +25,12 @@ static int read_place(struct merge_segment *s, char why[MERGE_ERROR_MAX])
     const cJSON *place = json_object(s->run.manifest, "segment");
     int64_t index = 1, count = 1;
     if (json_array(s->run.manifest, "segments"))
-        return say(why, SHOAL_E_BAD_INPUT, "%s is merged already; name the folders of the segments",
-                   s->path);
+        return merge_say(why, SHOAL_E_BAD_INPUT,
+                         "%s is merged already; name the folders of the segments", s->path);
     if (place && (!json_int(place, "index", &index) || !json_int(place, "count", &count) ||
                   index < 1 || count < index || count > INT32_MAX))
-        return say(why, SHOAL_E_CORRUPT, "%s: manifest.json does not say which segment it is",
-                   s->path);
+        return merge_say(why, SHOAL_E_CORRUPT, "%s: manifest.json does not say which segment it is",
+                         s->path);
     s->index = (unsigned)index;
     s->count = (unsigned)count;
     return 0;
@@ -44,14 +43,14 @@ int merge_segment_open(struct merge_segment *s, const char *path, char why[MERGE
     s->path = path;
     int code = run_folder_open(&s->folder, path, error);
     if (code)
-        return say(why, code, "%s", error);
+        return merge_say(why, code, "%s", error);
     code = loaded_run_read(&s->run, s->folder);
     if (code)
-        return say(why, code, "%s: %s", path, run_folder_error(s->folder));
+        return merge_say(why, code, "%s: %s", path, run_folder_error(s->folder));
     code = run_folder_read(s->folder, RUN_PLAN, &s->plan);
     if (code)
-        return say(why, code == SHOAL_E_NOT_FOUND ? SHOAL_E_BAD_INPUT : code, "%s",
-                   run_folder_error(s->folder));
+        return merge_say(why, code == SHOAL_E_NOT_FOUND ? SHOAL_E_BAD_INPUT : code, "%s",
+                         run_folder_error(s->folder));
     /* A killed run has no summary. */
     if (run_folder_read(s->folder, RUN_SUMMARY, &text) == 0 &&
         json_parse(&s->result, buf_slice(&text), NULL))
@@ -145,7 +144,7 @@ int merge_segment_load(struct merge_segment *s, struct series_table *series,
     totals_init(t, series, SERIES_MAX);
     int code = totals_load(t, &source, error);
     if (code) {
-        say(why, code, "%s: %s", s->path, error);
+        merge_say(why, code, "%s: %s", s->path, error);
     } else {
         s->tally = t->tally;
         s->zero_wall_us = t->start_wall_us;

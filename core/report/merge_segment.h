@@ -14,8 +14,9 @@
 #include "core/report/reporter_read.h"
 #include "core/report/totals.h"
 
-#define MERGE_TOLERANCE_NS INT64_C(2000000) /* times of the histogram log are whole milliseconds \
-                                             */
+#define MERGE_TOLERANCE_NS                                                \
+    INT64_C(2000000) /* times of the histogram log are whole milliseconds \
+                      */
 
 struct merge_line {
     FILE *in; /* NULL: there is no such file */
@@ -63,6 +64,10 @@ struct merge_segment {
     uint64_t rss_anon;
     unsigned descriptors;
 };
+
+/* Puts the sentence into `why` and returns the code. */
+int merge_say(char why[MERGE_ERROR_MAX], int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Opens, locks and identifies a folder. */
 int merge_segment_open(struct merge_segment *s, const char *path, char why[MERGE_ERROR_MAX]);
