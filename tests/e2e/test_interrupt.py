@@ -192,17 +192,18 @@ class Killed(Case):
         self.assertEqual(s.row(found, "iterations", "iteration")["started"], started)
         self.assertGreater(started, 0)
 
-    def rounds(self, load, count, seed, **options):
+    def rounds(self, load, count, seed, faults=None, **options):
         """Killed `count` times at random moments and resumed each time; the last one ends."""
         dice = random.Random(seed)
-        plan = s.plan(12, options, load, scenario={"purge": "never"}, **SMALL)
+        plan = s.plan(12, options, load, scenario={"purge": "never"},
+                      standins={"taler": {"rsa_bits": 1024, "faults": faults or {}}})
         process = self.start(plan)
         self.measuring()
         killed = 0
         while killed < count:
-            time.sleep(dice.uniform(0.02, 0.8))
-            if process.poll() is not None:
-                self.fail(f"ended by itself: {process.communicate()}")
+            time.sleep(dice.uniform(0.02, 1.1))
+            if process.poll() is not None and killed >= count / 2:
+                break  # a fast machine is done before its last kills
             process.kill()
             process.communicate()
             killed += 1
@@ -213,22 +214,24 @@ class Killed(Case):
         return self.complete("completed")
 
     def nothing_is_lost(self):
-        """What the exchange owes is what the wallets know of, to the unit."""
+        """What the exchange owes is what the wallets know of, to the unit; what is on its way when
+        a run ends is in an intent, so at most one withdrawal for each that is open."""
         books, wallets = self.ledger(), money.of_wallets(self.out)
         for refusal in ("conflicts", "forbidden", "malformed"):
             self.assertEqual(books[refusal], 0, refusal)
         self.assertEqual(books["in_transit"], "EUR:0")
-        if wallets.intents == 0:
-            self.assertEqual(wallets.coins, money.units(books["coins_outstanding"]))
-            self.assertEqual(wallets.reserves, money.units(books["reserves"]))
+        on_its_way = 60 * money.UNITS * wallets.intents
+        self.assertAlmostEqual(wallets.coins, money.units(books["coins_outstanding"]),
+                               delta=on_its_way)
+        self.assertAlmostEqual(wallets.reserves, money.units(books["reserves"]), delta=on_its_way)
         return books, wallets
 
     def test_closed_by_iterations(self):
-        found = self.rounds({"model": "closed", "think": "20ms", "iterations": 12 * 60}, 14, 1)
+        found = self.rounds({"model": "closed", "think": "80ms", "iterations": 12 * 120}, 14, 1)
         books, wallets = self.nothing_is_lost()
         self.assertEqual(wallets.intents, 0)  # what a kill cut off was replayed
-        self.assertGreaterEqual(books["transfers"], 720)
-        self.assertLessEqual(books["transfers"], 720 + 14 * 12)
+        self.assertGreaterEqual(books["transfers"], 1440)
+        self.assertLessEqual(books["transfers"], 1440 + 14 * 12)
         self.assertEqual(books["in"], f"EUR:{60 * books['transfers']}")
         # A run that is killed before it has read its folder leaves no mark.
         self.assertLessEqual(found["run"]["gaps"], 14)
@@ -240,6 +243,13 @@ class Killed(Case):
         _, wallets = self.nothing_is_lost()
         self.assertEqual(wallets.intents, 0)  # every wallet had another turn
         self.assertLessEqual(s.row(found, "iterations", "iteration")["started"], 40 * 9 * 1.4)
+
+    def test_over_a_lossy_network(self):
+        """Replies are lost too, so that a wallet cannot know what was done before it was killed."""
+        faults = {"lose_share": 0.05, "drop_share": 0.03, "truncate_share": 0.02}
+        self.rounds({"model": "closed", "think": "20ms", "duration": "6s"}, 8, 3, faults)
+        _, wallets = self.nothing_is_lost()
+        self.assertLess(wallets.intents, 13)  # one for each wallet
 
     def test_the_timeline_goes_on(self):
         process = self.start(s.plan(6, load={"model": "closed", "think": "50ms",
