@@ -3,6 +3,7 @@ import json
 import os
 import sys
 import unittest
+from decimal import Decimal
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import shoal as s
@@ -86,12 +87,16 @@ class Quickstart(Case):
 
     def test_it_holds(self):
         books = self.undisturbed(self.result, self.found)
+        with open(os.path.join(self.out, "plan.json"), encoding="utf-8") as file:
+            options = json.load(file)["scenarios"][0]["options"]
         iterations = s.row(self.found, "iterations", "iteration")["succeeded"]
         self.assertGreater(iterations, 100)
         self.assertEqual(books["transfers"], iterations)
         self.assertEqual(s.row(self.found, "steps", "withdraw")["succeeded"], iterations)
-        self.assertEqual(s.row(self.found, "steps", "pay")["succeeded"], 5 * iterations)
-        self.assertEqual(books["in"], f"EUR:{60 * iterations}")
+        self.assertEqual(s.row(self.found, "steps", "pay")["succeeded"],
+                         options["payments"] * iterations)
+        self.assertEqual(Decimal(books["in"].split(":")[1]),
+                         Decimal(options["withdraw_amount"]) * iterations)
         self.assertEqual(s.standins_running(self.path), [])
 
     def test_summary_has_its_contract(self):
