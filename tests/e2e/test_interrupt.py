@@ -227,7 +227,9 @@ class Killed(Case):
         return books, wallets
 
     def test_closed_by_iterations(self):
-        found = self.rounds({"model": "closed", "think": "80ms", "iterations": 12 * 120}, 14, 1)
+        # The delay makes it likely that a kill finds requests on their way.
+        found = self.rounds({"model": "closed", "think": "60ms", "iterations": 12 * 120}, 14, 1,
+                            {"delay": "3ms"})
         books, wallets = self.nothing_is_lost()
         self.assertEqual(wallets.intents, 0)  # what a kill cut off was replayed
         self.assertGreaterEqual(books["transfers"], 1440)
