@@ -21,13 +21,12 @@ static __attribute__((noinline)) void poison(void *p, size_t n)
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-#define ARENA_BLOCK_MIN ((size_t)4096)
-#define ARENA_BLOCK_MAX ((size_t)8192)  /* thousands of arenas each waste half a block */
-#define ARENA_LARGE ((size_t)4096)      /* a request of so much has a block of its own */
+#define ARENA_BLOCK ((size_t)4096)      /* thousands of arenas each waste half of one */
+#define ARENA_LARGE ((size_t)2048)      /* a request of so much has a block of its own */
 #define ARENA_KEEP_MAX ((size_t)131072) /* bytes of blocks that survive a reset */
 #define ARENA_ALIGN alignof(max_align_t)
 
-_Static_assert(ARENA_LARGE <= ARENA_BLOCK_MIN, "what is not large fits every block");
+_Static_assert(ARENA_LARGE <= ARENA_BLOCK, "what is not large fits every block");
 
 struct block {
     struct block *next;
@@ -126,10 +125,8 @@ static void add_block(struct arena *a, struct block **link, size_t size)
 static void next_block(struct arena *a)
 {
     struct block **link = a->current ? &a->current->next : &a->blocks;
-    if (!*link) {
-        size_t size = a->current ? a->current->size * 2 : ARENA_BLOCK_MIN;
-        add_block(a, link, size > ARENA_BLOCK_MAX ? ARENA_BLOCK_MAX : size);
-    }
+    if (!*link)
+        add_block(a, link, ARENA_BLOCK);
     a->current = *link;
     a->used = 0;
 }

@@ -2,8 +2,9 @@
  *
  * Everything allocated from it goes at once with arena_reset. A clean-up registered with
  * arena_defer runs at reset, last registered first, before the memory goes. Blocks are kept between
- * resets up to a small limit, so a warm arena allocates nothing. Not thread-safe: an arena belongs
- * to one fiber of one lane. Running out of memory aborts: an iteration cannot go on without.
+ * resets up to a small limit, so a warm arena allocates nothing but the requests of 2 KiB and more,
+ * which stand alone. Not thread-safe: an arena belongs to one fiber of one lane. Running out of
+ * memory aborts: an iteration cannot go on without.
  */
 #ifndef SHOAL_CORE_UTIL_ARENA_H
 #define SHOAL_CORE_UTIL_ARENA_H

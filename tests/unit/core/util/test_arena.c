@@ -35,20 +35,34 @@ static void a_warm_arena_allocates_nothing(void **state)
 {
     struct arena *a = arena_new();
     for (int i = 0; i < 20; i++)
-        arena_alloc(a, 3000);
+        arena_alloc(a, 1500);
     arena_reset(a);
     size_t warm = arena_bytes(a);
     void *first = NULL;
     for (int round = 0; round < 3; round++) {
-        void *p = arena_alloc(a, 3000);
+        void *p = arena_alloc(a, 1500);
         if (!first)
             first = p;
         assert_ptr_equal(first, p);
         for (int i = 1; i < 20; i++)
-            arena_alloc(a, 3000);
+            arena_alloc(a, 1500);
         assert_int_equal(arena_bytes(a), warm);
         arena_reset(a);
     }
+    arena_free(a);
+}
+
+static void a_large_request_leaves_the_block_to_small_ones(void **state)
+{
+    struct arena *a = arena_new();
+    uint8_t *before = arena_alloc(a, 16);
+    uint8_t *large = memset(arena_alloc(a, 100000), 1, 100000);
+    uint8_t *behind = memset(arena_alloc(a, 16), 2, 16);
+    assert_ptr_equal(behind, before + 16);
+    assert_int_equal(large[0] + large[99999], 2);
+    size_t held = arena_bytes(a);
+    arena_reset(a);
+    assert_true(arena_bytes(a) + 100000 <= held);
     arena_free(a);
 }
 
@@ -140,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_aligned_and_does_not_overlap),
         cmocka_unit_test(a_warm_arena_allocates_nothing),
+        cmocka_unit_test(a_large_request_leaves_the_block_to_small_ones),
         cmocka_unit_test(a_large_life_is_given_back),
         cmocka_unit_test(cleanups_run_last_first_and_before_the_memory_goes),
         cmocka_unit_test(texts_are_copied_and_printed),
