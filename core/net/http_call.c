@@ -348,7 +348,8 @@ static void fill_detail(struct http_exchange *c)
     char *out = c->response->detail;
     size_t max = sizeof c->response->detail;
     const struct http_easy *easy = c->easy;
-    bool limit = easy && (easy->too_large || easy->bad_head); /* ours: libcurl only knows we quit */
+    /* What we ended ourselves libcurl has no words for. */
+    bool limit = easy && (easy->too_large || easy->bad_head || easy->refused_resend);
     const char *text = limit && easy->bad_head       ? "the reply's headers are too large"
                        : limit || !easy              ? error_text(c->error)
                        : easy->error_text[0] != '\0' ? easy->error_text

@@ -198,6 +198,7 @@ struct attempt {
     struct http_response response;
     struct http_stats stats;
     int calls;
+    bool no_resend;
     const char *path;
     struct arena *arena;
 };
@@ -211,7 +212,8 @@ static void try_it(struct net_fixture *f, void *arg)
         struct http_request q = {.method = "GET",
                                  .target = a->target,
                                  .path = a->path ? a->path : "/",
-                                 .reply_max = a->reply_max};
+                                 .reply_max = a->reply_max,
+                                 .no_resend = a->no_resend};
         int64_t start_ns = clock_ns();
         http_call(client, &q, &a->response, a->arena,
                   clock_after(start_ns, a->patience_ms * NS_PER_MS));
@@ -506,6 +508,24 @@ static void test_closed_under_request(void **state)
     attempt_end(&a);
 }
 
+/* Asked not to, it is not sent again, and the caller knows that it may have been executed. */
+static void test_not_sent_again(void **state)
+{
+    struct hostile h;
+    struct attempt a = {.calls = 2, .no_resend = true};
+    char base[64];
+    hostile_open(&h, drops_second);
+    snprintf(base, sizeof base, "http://127.0.0.1:%u", h.port);
+    attempt_run(&a, base, NULL, NULL);
+    expect_kind("not sent again", &a, SHOAL_E_RESET);
+    assert_string_equal(a.response.detail, error_text(SHOAL_E_RESET));
+    assert_true(a.response.sent);
+    assert_int_equal(a.response.retries, 0);
+    assert_int_equal(a.stats.retries, 0);
+    hostile_close(&h);
+    attempt_end(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_connect_timeout),   cmocka_unit_test(test_resolve),
         cmocka_unit_test(test_tls_to_plain),      cmocka_unit_test(test_proxy),
         cmocka_unit_test(test_closed_while_idle), cmocka_unit_test(test_closed_under_request),
+        cmocka_unit_test(test_not_sent_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
