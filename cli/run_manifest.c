@@ -59,6 +59,18 @@ int run_manifest_write(struct run_context *c, int64_t ended_wall_us)
     struct manifest_pair targets[TARGETS_MAX];
     struct arena *arena = arena_new();
     struct buf line = {.data = NULL};
+    const struct http_stats *http = &c->totals.http;
+    const struct store_stats *store = &c->totals.store;
+    const struct manifest_counts counts = {.connections_opened = http->connects,
+                                           .connections_failed = http->connect_failures,
+                                           .tls_full_handshakes = http->tls_full,
+                                           .tls_resumed_handshakes = http->tls_resumed,
+                                           .state_records = store->records,
+                                           .state_used_bytes = store->used_bytes,
+                                           .state_file_bytes = store->file_bytes,
+                                           .state_mapped_bytes = store->mapped_bytes,
+                                           .state_commits = store->commits,
+                                           .state_purged_records = store->purged};
 
     if (!arena)
         die("no memory for the manifest");
@@ -79,6 +91,7 @@ int run_manifest_write(struct run_context *c, int64_t ended_wall_us)
                          .segment = c->segment,
                          .segments = c->segments,
                          .resumed = c->resumed,
+                         .at_end = ended_wall_us ? &counts : NULL,
                          .insecure_tls = any_insecure(c->plan)};
     memcpy(m.run_id, c->run_id, RUN_ID_SIZE);
     int error = manifest_save(c->folder, &m);

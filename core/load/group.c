@@ -389,6 +389,9 @@ static void init_partitions(struct load_group *g)
     for (uint32_t p = 0; p < g->layout.partitions; p++) {
         if (!is_ours(g, p))
             continue;
+        /* The cap is split over all partitions, so the lanes' and segments' shares add up to it. */
+        g->running_max += (uint64_t)load->max_active / g->layout.partitions +
+                          (p < (uint64_t)load->max_active % g->layout.partitions);
         struct load_partition *part = &g->partitions[g->partition_count++];
         g->by_number[p] = part;
         part->group = g;
@@ -402,11 +405,8 @@ static void init_partitions(struct load_group *g)
                                       .poisson = load->arrivals == PLAN_POISSON};
         part->begun = part->due;
     }
-    if (load->max_active > 0 && g->layout.partitions > 0) {
-        g->running_max = (uint64_t)load->max_active * g->partition_count / g->layout.partitions;
-        if (g->running_max == 0)
-            g->running_max = 1;
-    }
+    if (load->max_active > 0 && g->running_max == 0)
+        g->running_max = 1;
 }
 
 static void init_clients(struct load_group *g)

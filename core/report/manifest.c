@@ -190,6 +190,19 @@ static void put_identity(struct json_out *o, const struct manifest *m)
     jo_string(o, "program_sha256", program_hash(text));
 }
 
+static void put_counts(struct json_out *o, const struct manifest_counts *counts)
+{
+    if (!counts) {
+        jo_null(o, "at_end");
+        return;
+    }
+    jo_open(o, "at_end", '{');
+#define PUT_COUNT(name) jo_uint(o, #name, counts->name);
+    MANIFEST_COUNTS(PUT_COUNT)
+#undef PUT_COUNT
+    jo_close(o, '}');
+}
+
 int manifest_save(struct run_folder *folder, const struct manifest *m)
 {
     struct buf text = {0};
@@ -216,6 +229,7 @@ int manifest_save(struct run_folder *folder, const struct manifest *m)
         jo_null(&o, "start_skew_ms");
     jo_string(&o, "fiber_guard", m->fiber_guard);
     jo_bool(&o, "insecure_tls", m->insecure_tls);
+    put_counts(&o, m->at_end);
     jo_close(&o, '}');
     buf_char(&text, '\n');
     int code = text.error ? text.error : run_folder_write(folder, RUN_MANIFEST, buf_slice(&text));

@@ -12,6 +12,25 @@ struct manifest_pair {
     const char *name, *value;
 };
 
+/* What only the end of a run knows. Whole numbers. */
+#define MANIFEST_COUNTS(X)    \
+    X(connections_opened)     \
+    X(connections_failed)     \
+    X(tls_full_handshakes)    \
+    X(tls_resumed_handshakes) \
+    X(state_records)          \
+    X(state_used_bytes)       \
+    X(state_file_bytes)       \
+    X(state_mapped_bytes)     \
+    X(state_commits)          \
+    X(state_purged_records)
+
+struct manifest_counts {
+#define MANIFEST_COUNT_MEMBER(name) uint64_t name;
+    MANIFEST_COUNTS(MANIFEST_COUNT_MEMBER)
+#undef MANIFEST_COUNT_MEMBER
+};
+
 /* From the caller; the host's facts, versions of libraries and hashes are found by us. Strings are
  * borrowed for the call. Nothing in here may be a secret: the caller hides them. */
 struct manifest {
@@ -31,7 +50,8 @@ struct manifest {
     int64_t start_skew_ns;      /* first arrival's actual - planned start; -1: none was planned */
     unsigned segment, segments; /* 1 of 1 for a whole run */
     unsigned resumed;           /* times the run was resumed */
-    bool insecure_tls;          /* certificates were not verified */
+    const struct manifest_counts *at_end; /* NULL: still running */
+    bool insecure_tls;                    /* certificates were not verified */
 };
 
 /* At the start and again at the end. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/report/json_out.h"
+#include "core/report/manifest.h"
 #include "core/report/merge_inside.h"
 #include "core/util/clock.h"
 #include "core/util/error.h"
@@ -41,12 +42,14 @@ static void put_wall(struct json_out *o, const char *key, int64_t wall_us)
     jo_string(o, key, wall_us ? utc_format(wall_us, utc) : NULL);
 }
 
-static uint64_t sum_of(const struct merge_manifest *m, const char *key)
+/* Over the segments, of a member of the manifest or of its object `inside`. */
+static uint64_t sum_of(const struct merge_manifest *m, const char *inside, const char *key)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < m->count; i++) {
+        const cJSON *from = m->segments[i]->run.manifest;
         int64_t value = 0;
-        json_int(m->segments[i]->run.manifest, key, &value);
+        json_int(inside ? json_object(from, inside) : from, key, &value);
         sum += value > 0 ? (uint64_t)value : 0;
     }
     return sum;
@@ -67,7 +70,13 @@ static bool put_own(struct json_out *o, const char *key, const struct merge_mani
     } else if (strcmp(key, "ended") == 0) {
         put_wall(o, key, m->ended_wall_us);
     } else if (strcmp(key, "lanes") == 0 || strcmp(key, "resumed") == 0) {
-        jo_uint(o, key, sum_of(m, key));
+        jo_uint(o, key, sum_of(m, NULL, key));
+    } else if (strcmp(key, "at_end") == 0) {
+        jo_open(o, key, '{');
+#define PUT_SUM(name) jo_uint(o, #name, sum_of(m, key, #name));
+        MANIFEST_COUNTS(PUT_SUM)
+#undef PUT_SUM
+        jo_close(o, '}');
     } else if (strcmp(key, "state_folder") == 0) { /* the segments have theirs */
         jo_null(o, key);
     } else {
