@@ -16,9 +16,8 @@ static void on_delay_over(struct lane_timer *timer);
 static struct exchange *exchange_new(struct listener *l, struct MHD_Connection *connection)
 {
     struct exchange *x = calloc(1, sizeof *x);
-    if (!x) {
+    if (!x)
         return NULL;
-    }
     x->listener = l;
     x->connection = connection;
     x->accepted_ns = clock_ns();
@@ -26,9 +25,8 @@ static struct exchange *exchange_new(struct listener *l, struct MHD_Connection *
     x->timer.fn = on_delay_over;
     x->at = &l->exchanges;
     x->next = l->exchanges;
-    if (x->next) {
+    if (x->next)
         x->next->at = &x->next;
-    }
     l->exchanges = x;
     return x;
 }
@@ -36,21 +34,18 @@ static struct exchange *exchange_new(struct listener *l, struct MHD_Connection *
 /* Gone when both libmicrohttpd and the handler have no more use for it. */
 static void exchange_release(struct exchange *x)
 {
-    if (x->connection || !x->done) {
+    if (x->connection || !x->done)
         return;
-    }
-    if (x->response) {
+    if (x->response)
         MHD_destroy_response(x->response);
-    }
     buf_free(&x->body);
     free(x);
 }
 
 static void watch(struct exchange *x, bool on)
 {
-    if (on == x->watched) {
+    if (on == x->watched)
         return;
-    }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct epoll_event ev = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = x};
@@ -87,9 +82,8 @@ struct half {
 static ssize_t half_read(void *arg, uint64_t at, char *out, size_t max)
 {
     const struct half *h = arg;
-    if (at >= h->len) {
+    if (at >= h->len)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
     size_t len = h->len - at < max ? h->len - (size_t)at : max;
     memcpy(out, h->data + at, len);
     return (ssize_t)len;
@@ -99,17 +93,15 @@ static ssize_t half_read(void *arg, uint64_t at, char *out, size_t max)
 static struct MHD_Response *truncated(struct slice body)
 {
     struct half *h = malloc(sizeof *h + body.len / 2);
-    if (!h) {
+    if (!h)
         return NULL;
-    }
     h->len = body.len / 2;
     h->whole = body.len;
     memcpy(h->data, body.data, h->len);
     struct MHD_Response *r =
         MHD_create_response_from_callback(h->whole, LISTENER_HEAD_MAX, half_read, h, free);
-    if (!r) {
+    if (!r)
         free(h);
-    }
     return r;
 }
 
@@ -123,19 +115,16 @@ static struct MHD_Response *response_of(struct exchange *x, const struct exchang
                   reply->body.len,
                   (void *)(uintptr_t)(reply->body.len ? (const void *)reply->body.data : none),
                   reply->body.len ? MHD_RESPMEM_MUST_COPY : MHD_RESPMEM_PERSISTENT);
-    if (!r) {
+    if (!r)
         return NULL;
-    }
     if (reply->content_type || reply->body.len) {
         MHD_add_response_header(r, "Content-Type",
                                 reply->content_type ? reply->content_type : "application/json");
     }
-    for (size_t i = 0; i < reply->header_count; i++) {
+    for (size_t i = 0; i < reply->header_count; i++)
         MHD_add_response_header(r, reply->headers[i].name, reply->headers[i].value);
-    }
-    if (reply->close) {
+    if (reply->close)
         MHD_add_response_header(r, "Connection", "close");
-    }
     return r;
 }
 
@@ -170,14 +159,12 @@ void exchange_answer(struct exchange *x, const struct exchange_reply *reply)
     x->drop = x->fault.kind == FAULT_LOSE;
     x->status = reply->status;
     x->response = x->drop ? NULL : response_of(x, reply);
-    if (!x->handled) {
+    if (!x->handled)
         return; /* still inside the handler: see handle() */
-    }
-    if (x->fault.delay_ns) {
+    if (x->fault.delay_ns)
         lane_timer_set(x->listener->lane, &x->timer, clock_after(clock_ns(), x->fault.delay_ns));
-    } else {
+    else
         send_out(x);
-    }
 }
 
 /* --- the request ------------------------------------------------------------------------------ */
@@ -201,12 +188,10 @@ static enum MHD_Result refuse(struct exchange *x, int status, const char *text)
 static int decode_body(struct exchange *x)
 {
     const char *coding = exchange_header(x, "Content-Encoding");
-    if (!coding || !x->body.len || strcasecmp(coding, "identity") == 0) {
+    if (!coding || !x->body.len || strcasecmp(coding, "identity") == 0)
         return 0;
-    }
-    if (strcasecmp(coding, "deflate") != 0 && strcasecmp(coding, "gzip") != 0) {
+    if (strcasecmp(coding, "deflate") != 0 && strcasecmp(coding, "gzip") != 0)
         return 415;
-    }
     struct buf plain = {.limit = x->body.limit};
     int error = inflate_all(buf_slice(&x->body), &plain);
     buf_free(&x->body);
@@ -230,31 +215,26 @@ static enum MHD_Result handle(struct exchange *x)
         x->done = x->handled = x->drop = true;
         return send_out(x);
     }
-    if (x->fault.kind == FAULT_ERROR) {
+    if (x->fault.kind == FAULT_ERROR)
         exchange_answer(x, &(struct exchange_reply){.status = x->fault.status});
-    } else {
+    else
         l->options.handler(l->options.arg, x);
-    }
     x->handled = true;
-    if (x->done && !x->fault.delay_ns) {
+    if (x->done && !x->fault.delay_ns)
         return send_out(x);
-    }
     suspend(x);
-    if (x->done) {
+    if (x->done)
         lane_timer_set(l->lane, &x->timer, clock_after(clock_ns(), x->fault.delay_ns));
-    }
     return MHD_YES;
 }
 
 static enum MHD_Result whole(struct exchange *x)
 {
-    if (x->oversize) {
+    if (x->oversize)
         return refuse(x, 413, "the body is too large\n");
-    }
     int status = decode_body(x);
-    if (status) {
+    if (status)
         return refuse(x, status, "the body cannot be decoded\n");
-    }
     return handle(x);
 }
 
@@ -279,9 +259,8 @@ static enum MHD_Result begin(struct listener *l, struct exchange *x, const char 
     x->path = url;
     const char *length = exchange_header(x, "Content-Length");
     if (length && strtoull(length, NULL, 10) >
-                      (unsigned long long)l->options.body_max * LISTENER_DISCARD_FACTOR) {
+                      (unsigned long long)l->options.body_max * LISTENER_DISCARD_FACTOR)
         return refuse(x, 413, "the body is too large\n");
-    }
     return MHD_YES;
 }
 
@@ -295,12 +274,10 @@ enum MHD_Result exchange_on_request(void *arg, struct MHD_Connection *connection
         *context = x = exchange_new(l, connection);
         return x ? begin(l, x, url, method) : MHD_NO;
     }
-    if (*size) {
+    if (*size)
         return more(x, data, size);
-    }
-    if (x->ready) {
+    if (x->ready)
         return x->drop ? MHD_NO : MHD_YES;
-    }
     return x->handled ? MHD_YES : whole(x);
 }
 
@@ -308,23 +285,20 @@ void exchange_on_completed(void *arg, struct MHD_Connection *connection, void **
                            enum MHD_RequestTerminationCode code)
 {
     struct exchange *x = *context;
-    if (!x) {
+    if (!x)
         return;
-    }
     struct listener *l = x->listener;
     *context = NULL;
     lane_timer_stop(l->lane, &x->timer);
-    if (!x->handled) {
+    if (!x->handled)
         x->done = true; /* the peer went away inside its request */
-    }
     if (!x->done && x->gone) {
         x->done = true;
         x->gone(x);
     }
     *x->at = x->next;
-    if (x->next) {
+    if (x->next)
         x->next->at = x->at;
-    }
     x->connection = NULL;
     x->listener = NULL;
     exchange_release(x);
@@ -333,13 +307,11 @@ void exchange_on_completed(void *arg, struct MHD_Connection *connection, void **
 /* Nobody reads a reply any more. A handler that does not want to know still answers it. */
 void exchange_peer_gone(struct exchange *x)
 {
-    if (!x->watched) {
+    if (!x->watched)
         return; /* answered earlier in the same batch */
-    }
     watch(x, false);
-    if (!x->done && !x->gone) {
+    if (!x->done && !x->gone)
         return;
-    }
     x->listener->stats.aborted++;
     exchange_abandon(x, false);
 }
@@ -347,9 +319,8 @@ void exchange_peer_gone(struct exchange *x)
 void exchange_abandon(struct exchange *x, bool reply)
 {
     bool told = x->done;
-    if (!x->suspended || x->ready) {
+    if (!x->suspended || x->ready)
         return;
-    }
     lane_timer_stop(x->listener->lane, &x->timer);
     if (!told && x->gone) {
         x->done = true;

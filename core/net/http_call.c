@@ -43,9 +43,8 @@ static int resolve(struct http_exchange *c)
     struct http_route *r = c->link->route;
     struct http_net *net = c->client->net;
     const char *host = r->target->proxy.host ? r->target->proxy.host : r->origin.host;
-    if (r->addresses.count && clock_ns() < r->addresses.expires_ns) {
+    if (r->addresses.count && clock_ns() < r->addresses.expires_ns)
         return SHOAL_OK;
-    }
     struct names_answer answer;
     int error = names_resolve(net->names, host, c->deadline_ns, &answer);
     if (!error) {
@@ -64,12 +63,10 @@ static int before_connect(struct http_exchange *c)
     struct http_link *l = c->link;
     const struct http_options *o = &l->route->target->options;
     if (o->lifetime == HTTP_KEEP_TIME && l->sockets && !l->active &&
-        clock_ns() - l->opened_ns >= o->lifetime_ns) {
+        clock_ns() - l->opened_ns >= o->lifetime_ns)
         http_link_shut(c->client->net, l);
-    }
-    if (l->sockets > l->active) {
+    if (l->sockets > l->active)
         return SHOAL_OK; /* a kept connection is free */
-    }
     int error = http_permit_take(l->route, c->deadline_ns);
     if (error) {
         c->client->net->stats.refused_by_bound += error == SHOAL_E_TIMEOUT;
@@ -104,9 +101,8 @@ static void hop_prepare(void *arg)
     free(parsed.host);
     c->link = route ? http_link_of(c->client, route) : NULL;
     c->error = c->link ? SHOAL_OK : SHOAL_E_NOMEM;
-    if (!c->error && !c->client->multi) {
+    if (!c->error && !c->client->multi)
         c->error = http_multi_assign(c->client, &t->options);
-    }
 }
 
 static void easy_reset(struct http_easy *easy, const struct http_exchange *c)
@@ -127,9 +123,8 @@ static void easy_reset(struct http_easy *easy, const struct http_exchange *c)
 static void leave(struct http_easy *easy)
 {
     easy->running = false;
-    if (easy->opened) {
+    if (easy->opened)
         http_sockets_settle(easy, 0);
-    }
     easy->link->active--;
     easy->link->client->active--;
     http_easy_done(easy);
@@ -141,9 +136,8 @@ static void hop_start(void *arg)
     struct http_easy *easy = http_easy_take(c->link->route);
     if (!easy) {
         c->error = SHOAL_E_NOMEM;
-        if (c->permit) {
+        if (c->permit)
             http_permit_give(c->link->route);
-        }
         return;
     }
     c->easy = easy;
@@ -152,9 +146,8 @@ static void hop_start(void *arg)
     c->error = http_easy_aim(easy, c->link);
     c->link->active++;
     c->client->active++;
-    if (!c->error && c->permit && c->link->version != c->link->route->addresses.version) {
+    if (!c->error && c->permit && c->link->version != c->link->route->addresses.version)
         c->error = http_resolve_list(easy);
-    }
     http_send_headers(c);
     http_send_method(easy, c);
     set_lifetime(easy);
@@ -166,9 +159,8 @@ static void hop_start(void *arg)
         c->client->net->stats.requests++;
         c->error = http_multi_start(easy);
     }
-    if (c->error && !easy->running) {
+    if (c->error && !easy->running)
         leave(easy);
-    }
 }
 
 /* A transfer of ours has ended by itself. The fiber may have stopped waiting in the same turn. */
@@ -179,9 +171,8 @@ void http_finished(struct http_easy *easy, CURLcode code)
     int error = http_error_of(easy, code);
     if (!easy->wait.done) {
         http_reply_times(easy);
-        if (!error) {
+        if (!error)
             http_reply_fill(easy);
-        }
     }
     if (easy->opened) {
         stats->connects += easy->starts > 0;
@@ -190,9 +181,8 @@ void http_finished(struct http_easy *easy, CURLcode code)
     curl_multi_remove_handle(link->client->multi->curl, easy->curl);
     leave(easy);
     struct http_net *net = link->client->net;
-    if (error && !link->active && link->client != net->shared) {
+    if (error && !link->active && link->client != net->shared)
         http_link_shut(net, link); /* libcurl would keep one that failed while sending */
-    }
     wait_wake(&easy->wait, error);
 }
 
@@ -203,12 +193,10 @@ static void hop_stop(void *arg)
     struct http_easy *easy = c->easy;
     struct http_multi *m = c->client->multi;
     struct http_stats *stats = &c->client->net->stats;
-    if (c->error == SHOAL_E_TIMEOUT && !easy->starts) {
+    if (c->error == SHOAL_E_TIMEOUT && !easy->starts)
         c->error = SHOAL_E_CONNECT_TIMEOUT;
-    }
-    if (!easy->running) {
+    if (!easy->running)
         return;
-    }
     http_reply_times(easy);
     if (easy->opened) {
         stats->connects += easy->starts > 0;
@@ -225,24 +213,20 @@ static int hop(struct http_exchange *c)
     c->easy = NULL;
     c->permit = false;
     fiber_deep(hop_prepare, c);
-    if (c->error) {
+    if (c->error)
         return c->error;
-    }
     c->error = before_connect(c);
     if (c->error) {
-        if (c->permit) {
+        if (c->permit)
             http_permit_give(c->link->route);
-        }
         return c->error;
     }
     fiber_deep(hop_start, c);
-    if (!c->easy || c->error) {
+    if (!c->easy || c->error)
         return c->error;
-    }
     c->error = wait_until(&c->easy->wait, c->deadline_ns);
-    if (c->error == SHOAL_E_TIMEOUT || c->error == SHOAL_E_CANCELLED) {
+    if (c->error == SHOAL_E_TIMEOUT || c->error == SHOAL_E_CANCELLED)
         fiber_deep(hop_stop, c);
-    }
     return c->error;
 }
 
@@ -257,9 +241,8 @@ static void take_redirect(void *arg)
     const char *why;
     curl_easy_getinfo(c->easy->curl, CURLINFO_REDIRECT_URL, &url);
     c->url = url ? arena_strdup(c->arena, url) : NULL;
-    if (!c->url) {
+    if (!c->url)
         return;
-    }
     bool known = http_origin_parse(c->request->url ? c->request->url : c->request->target->url,
                                    &before, &why) &&
                  http_origin_parse(c->url, &after, &why);
@@ -283,9 +266,8 @@ static bool is_redirect(int status)
 static bool redirected(struct http_exchange *c)
 {
     struct http_response *r = c->response;
-    if (c->error || c->request->no_redirects || !is_redirect(r->status)) {
+    if (c->error || c->request->no_redirects || !is_redirect(r->status))
         return false;
-    }
     const char *here = c->url;
     fiber_deep(take_redirect, c);
     if (!c->url) {
@@ -359,9 +341,8 @@ static void fill_detail(struct http_exchange *c)
         const struct http_target *t = c->request->target;
         const char *host = t->proxy.host ? t->proxy.host : c->link->route->origin.host;
         const char *end = alias + strlen(HTTP_ALIAS_DOMAIN);
-        while (alias > text && alias[-1] != ' ') {
+        while (alias > text && alias[-1] != ' ')
             alias--;
-        }
         append(out, max, text, (size_t)(alias - text));
         append(out, max, host, strlen(host));
         text = end;
@@ -380,13 +361,11 @@ static int call_end(struct http_exchange *c)
         r->headers = NULL;
         r->header_count = 0;
         r->body = (struct slice){0};
-        if (!r->detail[0]) {
+        if (!r->detail[0])
             fill_detail(c);
-        }
     }
-    if (c->easy) {
+    if (c->easy)
         http_easy_give(c->easy);
-    }
     return c->error;
 }
 
@@ -401,20 +380,16 @@ int http_call(struct http_client *client, const struct http_request *request,
         .deadline_ns = deadline_ns,
     };
     *response = (struct http_response){.started_ns = clock_ns()};
-    if (fiber_cancelled()) {
+    if (fiber_cancelled())
         c.error = lane_sleep_until(response->started_ns); /* a shielded clean-up goes on */
-    }
-    if (!c.error) {
+    if (!c.error)
         call_begin(&c);
-    }
-    if (!c.error && request->deflate && c.body.len) {
+    if (!c.error && request->deflate && c.body.len)
         fiber_deep(deflate_deep, &c);
-    }
     while (!c.error) {
         hop(&c);
-        if (!redirected(&c)) {
+        if (!redirected(&c))
             break;
-        }
         http_easy_give(c.easy);
         c.easy = NULL;
     }

@@ -20,20 +20,17 @@ static int on_start(void *arg, char *remote_ip, char *local_ip, int remote_port,
         easy->refused_resend = true;
         return CURL_PREREQFUNC_ABORT;
     }
-    if (easy->starts < UINT8_MAX && ++easy->starts > 1) {
+    if (easy->starts < UINT8_MAX && ++easy->starts > 1)
         stats->retries++;
-    }
     easy->connected_ns = clock_ns();
-    if (easy->opened) {
+    if (easy->opened)
         http_sockets_settle(easy, local_port);
-    }
     if (easy->permit) {
         easy->permit = false;
         http_permit_give(easy->route);
     }
-    if (easy->opened && easy->route->origin.https) {
+    if (easy->opened && easy->route->origin.https)
         tls_count_session(easy->curl, &stats->tls_full, &stats->tls_resumed);
-    }
     return CURL_PREREQFUNC_OK;
 }
 
@@ -102,9 +99,8 @@ struct http_easy *http_easy_take(struct http_route *route)
 
 static void trim(struct buf *b)
 {
-    if (b->cap > HTTP_BUFFER_KEEP) {
+    if (b->cap > HTTP_BUFFER_KEEP)
         buf_free(b);
-    }
     buf_clear(b);
 }
 
@@ -131,9 +127,8 @@ void http_easy_free(struct http_easy *easy)
 static int set_named(CURL *c, CURLoption option, const char *name, uint64_t number)
 {
     const char *mark = name ? strstr(name, "{client}") : NULL;
-    if (!mark) {
+    if (!mark)
         return curl_easy_setopt(c, option, name) == CURLE_OK ? SHOAL_OK : SHOAL_E_NOMEM;
-    }
     struct buf text = {0};
     buf_put(&text, name, (size_t)(mark - name));
     buf_printf(&text, "%llu%s", (unsigned long long)number, mark + strlen("{client}"));
@@ -148,9 +143,8 @@ static int set_sessions(struct http_easy *easy, struct http_client *client)
 {
     if (!client->sessions) {
         client->sessions = curl_share_init();
-        if (!client->sessions) {
+        if (!client->sessions)
             return SHOAL_E_NOMEM;
-        }
         curl_share_setopt(client->sessions, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     }
     easy->sessions = client->sessions;
@@ -165,17 +159,14 @@ int http_easy_aim(struct http_easy *easy, struct http_link *link)
     int error = SHOAL_OK;
     easy->link = link;
     curl_easy_setopt(easy->curl, CURLOPT_CLOSESOCKETDATA, link->client->net);
-    if (easy->route->origin.https) {
+    if (easy->route->origin.https)
         error = set_sessions(easy, link->client);
-    }
-    if (error || easy->link_alias == link->alias) {
+    if (error || easy->link_alias == link->alias)
         return error;
-    }
     easy->link_alias = link->alias;
     if (t->proxy.host) {
-        if (curl_easy_setopt(easy->curl, CURLOPT_PROXY, link->text) != CURLE_OK) {
+        if (curl_easy_setopt(easy->curl, CURLOPT_PROXY, link->text) != CURLE_OK)
             return SHOAL_E_NOMEM;
-        }
     } else {
         curl_easy_setopt(easy->curl, CURLOPT_CONNECT_TO, &link->connect_to);
     }

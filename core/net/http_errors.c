@@ -47,11 +47,9 @@ static const struct pair by_errno[] = {
 
 static int look_up(const struct pair *table, size_t count, int from, int otherwise)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (table[i].from == from) {
+    for (size_t i = 0; i < count; i++)
+        if (table[i].from == from)
             return table[i].to;
-        }
-    }
     return otherwise;
 }
 
@@ -67,9 +65,8 @@ static long info_of(const struct http_easy *easy, CURLINFO which)
 
 static int connect_error(const struct http_easy *easy)
 {
-    if (easy->route->target->proxy.host) {
+    if (easy->route->target->proxy.host)
         return SHOAL_E_PROXY;
-    }
     int err = easy->socket_errno ? easy->socket_errno : (int)info_of(easy, CURLINFO_OS_ERRNO);
     return LOOK_UP(by_errno, err, SHOAL_E_REFUSED);
 }
@@ -78,9 +75,8 @@ static int connect_error(const struct http_easy *easy)
  * "alert". */
 static int lost(const struct http_easy *easy)
 {
-    if (!easy->head_ns && strstr(easy->error_text, " alert ")) {
+    if (!easy->head_ns && strstr(easy->error_text, " alert "))
         return SHOAL_E_TLS;
-    }
     return easy->in_body ? SHOAL_E_SHORT_BODY : SHOAL_E_RESET;
 }
 
@@ -91,18 +87,14 @@ int http_error_of(const struct http_easy *easy, CURLcode code)
         return easy->head_whole ? SHOAL_OK
                                 : SHOAL_E_RESET; /* libcurl is content with half a head */
     }
-    if (easy->refused_resend) {
+    if (easy->refused_resend)
         return SHOAL_E_RESET;
-    }
-    if (easy->too_large) {
+    if (easy->too_large)
         return SHOAL_E_TOO_LARGE;
-    }
-    if (easy->bad_head) {
+    if (easy->bad_head)
         return SHOAL_E_BAD_HTTP;
-    }
-    if (proxied && !easy->starts && info_of(easy, CURLINFO_HTTP_CONNECTCODE) >= 300) {
+    if (proxied && !easy->starts && info_of(easy, CURLINFO_HTTP_CONNECTCODE) >= 300)
         return SHOAL_E_PROXY;
-    }
     switch (code) {
     case CURLE_COULDNT_CONNECT:
         return connect_error(easy);
@@ -114,9 +106,8 @@ int http_error_of(const struct http_easy *easy, CURLcode code)
     case CURLE_RECV_ERROR:
         /* libcurl has no code of its own for a malformed chunk, nor for endless heads. */
         if (strstr(easy->error_text, "hunked-") ||
-            strstr(easy->error_text, "Too large response headers")) {
+            strstr(easy->error_text, "Too large response headers"))
             return SHOAL_E_BAD_HTTP;
-        }
         return lost(easy);
     case CURLE_SEND_ERROR:
     case CURLE_HTTP2_STREAM:

@@ -27,13 +27,11 @@ static struct http_socket *socket_at(struct http_net *net, int fd)
 {
     if ((size_t)fd >= net->socket_cap) {
         size_t cap = net->socket_cap ? net->socket_cap : 256;
-        while (cap <= (size_t)fd) {
+        while (cap <= (size_t)fd)
             cap *= 2;
-        }
         struct http_socket *grown = realloc(net->sockets, cap * sizeof *grown);
-        if (!grown) {
+        if (!grown)
             die("no memory for %zu sockets", cap);
-        }
         memset(grown + net->socket_cap, 0, (cap - net->socket_cap) * sizeof *grown);
         net->sockets = grown;
         net->socket_cap = cap;
@@ -56,9 +54,8 @@ static void register_events(struct http_net *net, struct http_socket *s, int fd,
         .data.u64 = (uint64_t)s->generation << 32 | (uint32_t)fd,
     };
     int op = s->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(net->epoll_fd, op, fd, &ev) != 0) {
+    if (epoll_ctl(net->epoll_fd, op, fd, &ev) != 0)
         die("epoll_ctl: %s", strerror(errno));
-    }
     s->registered = events;
 }
 
@@ -69,9 +66,8 @@ static int on_interest(CURL *curl, curl_socket_t fd, int what, void *arg, void *
     s->wanted = (what & CURL_POLL_REMOVE) ? 0
                                           : ((what & CURL_POLL_IN) ? EPOLLIN : 0u) |
                                                 ((what & CURL_POLL_OUT) ? EPOLLOUT : 0u);
-    if (s->wanted && s->registered != s->wanted) {
+    if (s->wanted && s->registered != s->wanted)
         register_events(m->net, s, fd, s->wanted);
-    }
     return 0;
 }
 
@@ -81,21 +77,18 @@ static void socket_died(struct http_socket *s)
     if (!s->dead) {
         s->dead = true;
         s->multi->net->stats.connections--;
-        if (s->link) {
+        if (s->link)
             s->link->sockets--;
-        }
     }
 }
 
 static void link_drop_fd(struct http_net *net, struct http_link *link, int fd)
 {
     int *at = &link->first_fd;
-    while (*at >= 0 && *at != fd) {
+    while (*at >= 0 && *at != fd)
         at = &net->sockets[*at].next_fd;
-    }
-    if (*at == fd) {
+    if (*at == fd)
         *at = net->sockets[fd].next_fd;
-    }
 }
 
 /* The descriptor is no longer ours: closed, and perhaps somebody else's already. */
@@ -103,9 +96,8 @@ static void socket_forget(struct http_net *net, int fd)
 {
     struct http_socket *s = &net->sockets[fd];
     socket_died(s);
-    if (s->link) {
+    if (s->link)
         link_drop_fd(net, s->link, fd);
-    }
     *s = (struct http_socket){.next_fd = -1};
 }
 
@@ -121,9 +113,8 @@ curl_socket_t http_on_open(void *arg, curlsocktype purpose, struct curl_sockaddr
         return CURL_SOCKET_BAD;
     }
     struct http_socket *s = socket_at(net, fd);
-    if (s->multi) {
+    if (s->multi)
         socket_forget(net, fd); /* closed without a word, see http_sockets_settle */
-    }
     *s = (struct http_socket){
         .multi = link->client->multi,
         .link = link,
@@ -146,9 +137,8 @@ int http_on_close(void *arg, curl_socket_t fd)
     struct http_net *net = arg;
     struct http_socket *s = socket_at(net, fd);
     unregister(net, s, fd);
-    if (s->multi) {
+    if (s->multi)
         socket_forget(net, fd);
-    }
     close(fd);
     return 0;
 }
@@ -157,9 +147,8 @@ static int local_port_of(int fd)
 {
     struct sockaddr_storage at = {0};
     socklen_t len = sizeof at;
-    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
+    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
         return -1;
-    }
     return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&at)->sin6_port
                                           : ((struct sockaddr_in *)(void *)&at)->sin_port);
 }
@@ -173,11 +162,10 @@ void http_sockets_settle(struct http_easy *easy, int local_port)
     while (fd >= 0) {
         int next = net->sockets[fd].next_fd;
         struct http_socket *s = &net->sockets[fd];
-        if (s->opener == easy && local_port && local_port_of(fd) == local_port) {
+        if (s->opener == easy && local_port && local_port_of(fd) == local_port)
             s->opener = NULL;
-        } else if (s->opener == easy) {
+        else if (s->opener == easy)
             socket_forget(net, fd);
-        }
         fd = next;
     }
 }
@@ -220,9 +208,8 @@ static void idle_event(struct http_net *net, struct http_socket *s, int fd, uint
 
 static int curl_mask(const struct http_socket *s, uint32_t events)
 {
-    if (events & (EPOLLERR | EPOLLHUP)) {
+    if (events & (EPOLLERR | EPOLLHUP))
         events |= s->wanted; /* let libcurl find the error by itself, it then has words for it */
-    }
     return ((events & (EPOLLIN | EPOLLRDHUP)) ? CURL_CSELECT_IN : 0) |
            ((events & EPOLLOUT) ? CURL_CSELECT_OUT : 0);
 }
@@ -235,9 +222,8 @@ static void on_ready(uv_poll_t *handle, int status, int unused)
     for (int i = 0; i < count; i++) {
         int fd = (int)(uint32_t)ready[i].data.u64;
         struct http_socket *s = &net->sockets[fd];
-        if (s->generation != (uint32_t)(ready[i].data.u64 >> 32)) {
+        if (s->generation != (uint32_t)(ready[i].data.u64 >> 32))
             continue; /* closed, and perhaps opened anew, earlier in this batch */
-        }
         if (!s->wanted) {
             idle_event(net, s, fd, ready[i].events);
             continue;
@@ -263,9 +249,8 @@ static int on_curl_timer(CURLM *curl, long timeout_ms, void *arg)
 /* The timer is only ever moved forward; when it fires too early it is set again. */
 static void rearm(struct http_multi *m)
 {
-    if (m->due_ns != CLOCK_NEVER && (!m->timer.place || m->due_ns < m->timer.deadline_ns)) {
+    if (m->due_ns != CLOCK_NEVER && (!m->timer.place || m->due_ns < m->timer.deadline_ns))
         lane_timer_set(m->net->lane, &m->timer, m->due_ns);
-    }
 }
 
 void http_multi_settle(struct http_multi *m)
@@ -296,9 +281,8 @@ int http_multi_start(struct http_easy *easy)
 {
     struct http_multi *m = easy->link->client->multi;
     int running;
-    if (curl_multi_add_handle(m->curl, easy->curl) != CURLM_OK) {
+    if (curl_multi_add_handle(m->curl, easy->curl) != CURLM_OK)
         return SHOAL_E_INTERNAL;
-    }
     easy->running = true;
     m->due_ns = CLOCK_NEVER;
     curl_multi_socket_action(m->curl, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -334,15 +318,13 @@ int http_multi_assign(struct http_client *client, const struct http_options *opt
     uint32_t capacity =
         options->lifetime == HTTP_SHARED ? HTTP_SHARED_PER_MULTI : options->per_multi;
     struct http_multi **at = &net->roomy;
-    while (*at && (*at)->capacity != capacity) {
+    while (*at && (*at)->capacity != capacity)
         at = &(*at)->next_roomy;
-    }
     struct http_multi *m = *at;
     if (!m) {
         m = multi_new(net, capacity);
-        if (!m) {
+        if (!m)
             return SHOAL_E_NOMEM;
-        }
         m->next_roomy = net->roomy;
         m->roomy = true;
         net->roomy = m;
@@ -360,9 +342,8 @@ void http_multi_release(struct http_client *client)
 {
     struct http_multi *m = client->multi;
     client->multi = NULL;
-    if (!m) {
+    if (!m)
         return;
-    }
     m->clients--;
     if (!m->roomy) {
         m->roomy = true;
@@ -385,9 +366,8 @@ int http_net_new(struct http_net **out, struct lane *lane, struct names *names)
 {
     struct http_net *net = calloc(1, sizeof *net);
     *out = NULL;
-    if (!net) {
+    if (!net)
         return SHOAL_E_NOMEM;
-    }
     net->lane = lane;
     net->names = names;
     net->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -414,14 +394,12 @@ static void on_closed(uv_handle_t *handle)
 
 void http_net_free(struct http_net *net)
 {
-    if (!net) {
+    if (!net)
         return;
-    }
     net->stats.clients += net->shared != NULL; /* never counted as one */
     http_client_free(net->shared);
-    if (net->stats.clients) {
+    if (net->stats.clients)
         die("%zu HTTP clients outlive their net", net->stats.clients);
-    }
     http_routes_free(net);
     while (net->multis) {
         struct http_multi *m = net->multis;

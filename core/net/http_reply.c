@@ -17,9 +17,8 @@ size_t http_on_header(char *data, size_t size, size_t count, void *arg)
 {
     struct http_easy *easy = arg;
     size_t len = size * count;
-    if (easy->in_body) {
+    if (easy->in_body)
         return len; /* trailers */
-    }
     easy->head_whole = data[0] == '\r' || data[0] == '\n';
     if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         buf_clear(&easy->head);
@@ -48,9 +47,8 @@ size_t http_on_body(char *data, size_t size, size_t count, void *arg)
 static void fill_headers(struct http_response *r, struct arena *arena, struct buf *head)
 {
     size_t lines = 0;
-    for (size_t i = 0; i < head->len; i++) {
+    for (size_t i = 0; i < head->len; i++)
         lines += head->data[i] == '\n';
-    }
     struct http_header *headers = arena_alloc(arena, (lines + 1) * sizeof *headers);
     char *line = arena_dup(arena, head->data, head->len);
     char *end = line + head->len;
@@ -59,9 +57,8 @@ static void fill_headers(struct http_response *r, struct arena *arena, struct bu
         char *next = stop ? stop + 1 : end;
         stop = stop ? stop : end;
         char *colon = memchr(line, ':', (size_t)(stop - line));
-        while (stop > line && (stop[-1] == '\r' || stop[-1] == ' ' || stop[-1] == '\t')) {
+        while (stop > line && (stop[-1] == '\r' || stop[-1] == ' ' || stop[-1] == '\t'))
             stop--;
-        }
         *stop = '\0';
         if (colon && colon < stop + 1 && r->headers) {
             *colon++ = '\0';
@@ -91,9 +88,8 @@ static void fill_remote(struct http_response *r, CURL *c)
     long port = 0;
     curl_easy_getinfo(c, CURLINFO_PRIMARY_IP, &ip);
     curl_easy_getinfo(c, CURLINFO_PRIMARY_PORT, &port);
-    if (!ip || !*ip) {
+    if (!ip || !*ip)
         return;
-    }
     bool v6 = strchr(ip, ':') != NULL;
     size_t at = 0;
     size_t len = strnlen(ip, sizeof r->remote - 9);
@@ -109,9 +105,8 @@ static void fill_remote(struct http_response *r, CURL *c)
     do {
         digits[count++] = (char)('0' + port % 10);
     } while ((port /= 10) > 0 && count < sizeof digits);
-    while (count) {
+    while (count)
         r->remote[at++] = digits[--count];
-    }
     r->remote[at] = '\0';
 }
 
@@ -147,9 +142,8 @@ void http_reply_times(struct http_easy *easy)
         r->times.connect = easy->connected_ns - last_us * NS_PER_US - r->started_ns;
         r->times.tls = tls_us ? easy->connected_ns - r->started_ns : 0;
     }
-    if (easy->head_ns) {
+    if (easy->head_ns)
         r->times.first_byte = easy->head_ns - r->started_ns;
-    }
     fill_remote(r, c);
 }
 
@@ -168,10 +162,8 @@ void http_reply_fill(struct http_easy *easy)
 
 const char *http_header(const struct http_response *response, const char *name)
 {
-    for (size_t i = 0; i < response->header_count; i++) {
-        if (strcasecmp(response->headers[i].name, name) == 0) {
+    for (size_t i = 0; i < response->header_count; i++)
+        if (strcasecmp(response->headers[i].name, name) == 0)
             return response->headers[i].value;
-        }
-    }
     return NULL;
 }

@@ -18,13 +18,11 @@ static bool route_is(const struct http_route *r, const struct http_target *targe
 struct http_route *http_route_of(struct http_net *net, const struct http_target *target,
                                  const struct http_origin *origin)
 {
-    if (net->last_route && route_is(net->last_route, target, origin)) {
+    if (net->last_route && route_is(net->last_route, target, origin))
         return net->last_route;
-    }
     struct http_route *r = net->routes;
-    while (r && !route_is(r, target, origin)) {
+    while (r && !route_is(r, target, origin))
         r = r->next;
-    }
     if (!r) {
         r = calloc(1, sizeof *r);
         char *host = strdup(origin->host);
@@ -67,16 +65,13 @@ void http_routes_free(struct http_net *net)
 static void waiter_leave(struct http_route *route, struct http_waiter *w)
 {
     struct http_waiter **at = &route->first;
-    while (*at && *at != w) {
+    while (*at && *at != w)
         at = &(*at)->next;
-    }
-    if (!*at) {
+    if (!*at)
         return;
-    }
     *at = w->next;
-    if (route->last == &w->next) {
+    if (route->last == &w->next)
         route->last = at;
-    }
 }
 
 int http_permit_take(struct http_route *route, int64_t deadline_ns)
@@ -90,9 +85,8 @@ int http_permit_take(struct http_route *route, int64_t deadline_ns)
     *route->last = &w;
     route->last = &w.next;
     int error = wait_until(&w.wait, deadline_ns);
-    if (error) {
+    if (error)
         waiter_leave(route, &w);
-    }
     return error;
 }
 
@@ -102,9 +96,8 @@ void http_permit_give(struct http_route *route)
     while (route->first) {
         struct http_waiter *w = route->first;
         waiter_leave(route, w);
-        if (wait_wake(&w->wait, SHOAL_OK)) {
+        if (wait_wake(&w->wait, SHOAL_OK))
             return;
-        }
     }
     assert(route->connecting > 0);
     route->connecting--;
@@ -114,15 +107,12 @@ void http_permit_give(struct http_route *route)
 
 struct http_link *http_link_of(struct http_client *client, struct http_route *route)
 {
-    for (struct http_link *l = client->links; l; l = l->next) {
-        if (l->route == route) {
+    for (struct http_link *l = client->links; l; l = l->next)
+        if (l->route == route)
             return l;
-        }
-    }
     struct http_link *l = calloc(1, sizeof *l);
-    if (!l) {
+    if (!l)
         return NULL;
-    }
     const struct http_origin *proxy = &route->target->proxy;
     l->client = client;
     l->route = route;
@@ -170,9 +160,8 @@ int http_resolve_list(struct http_easy *easy)
     struct curl_slist *list =
         text.error ? NULL : curl_slist_append(m->stale, (const char *)text.data);
     buf_free(&text);
-    if (!list) {
+    if (!list)
         return SHOAL_E_NOMEM;
-    }
     m->stale = NULL;
     easy->resolve = list;
     l->version = l->route->addresses.version;
@@ -186,9 +175,8 @@ int http_client_new(struct http_client **out, struct http_net *net, uint64_t num
 {
     struct http_client *c = calloc(1, sizeof *c);
     *out = c;
-    if (!c) {
+    if (!c)
         return SHOAL_E_NOMEM;
-    }
     c->net = net;
     c->number = number;
     net->stats.clients++;
@@ -197,11 +185,9 @@ int http_client_new(struct http_client **out, struct http_net *net, uint64_t num
 
 void http_client_iteration_end(struct http_client *client)
 {
-    for (struct http_link *l = client->links; l; l = l->next) {
-        if (l->route->target->options.lifetime == HTTP_KEEP_ITERATION) {
+    for (struct http_link *l = client->links; l; l = l->next)
+        if (l->route->target->options.lifetime == HTTP_KEEP_ITERATION)
             http_link_shut(client->net, l);
-        }
-    }
 }
 
 static void link_free(struct http_client *client, struct http_link *l)
@@ -221,9 +207,8 @@ static void link_free(struct http_client *client, struct http_link *l)
 
 void http_client_free(struct http_client *client)
 {
-    if (!client) {
+    if (!client)
         return;
-    }
     assert(client->active == 0);
     while (client->links) {
         struct http_link *l = client->links;
@@ -231,9 +216,8 @@ void http_client_free(struct http_client *client)
         link_free(client, l);
     }
     http_multi_release(client);
-    if (client->sessions) {
+    if (client->sessions)
         curl_share_cleanup(client->sessions);
-    }
     client->net->stats.clients--;
     free(client);
 }

@@ -12,11 +12,9 @@ static bool is_credential(const char *name)
 {
     static const char *const names[] = {"Authorization", "Cookie", "Proxy-Authorization",
                                         "X-Api-Key"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcasecmp(name, names[i]) == 0) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(name, names[i]) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -34,9 +32,8 @@ void http_send_headers(struct http_exchange *c)
     struct curl_slist *list = NULL, **tail = &list;
     for (size_t i = 0; i < q->header_count; i++) {
         const struct http_header *h = &q->headers[i];
-        if (c->foreign && is_credential(h->name)) {
+        if (c->foreign && is_credential(h->name))
             continue;
-        }
         const char *format = *h->value ? ": " : ";"; /* libcurl's way to send an empty one */
         size_t name = strlen(h->name), gap = strlen(format), value = strlen(h->value);
         char *text = arena_alloc(c->arena, name + gap + value + 1);
@@ -48,12 +45,10 @@ void http_send_headers(struct http_exchange *c)
     if (c->body.data) {
         const char *type = q->content_type ? q->content_type : "application/json";
         push_line(c, &tail, arena_printf(c->arena, "Content-Type: %s", type));
-        if (q->deflate) {
+        if (q->deflate)
             push_line(c, &tail, arena_strdup(c->arena, "Content-Encoding: deflate"));
-        }
-        if (c->body.len >= EXPECT_OFF_FROM) {
+        if (c->body.len >= EXPECT_OFF_FROM)
             push_line(c, &tail, arena_strdup(c->arena, "Expect:"));
-        }
     }
     c->headers = list;
 }
@@ -62,9 +57,8 @@ int http_send_deflated(struct http_exchange *c)
 {
     uLongf len = compressBound(c->body.len);
     uint8_t *out = arena_alloc(c->arena, len);
-    if (compress2(out, &len, c->body.data, c->body.len, Z_DEFAULT_COMPRESSION) != Z_OK) {
+    if (compress2(out, &len, c->body.data, c->body.len, Z_DEFAULT_COMPRESSION) != Z_OK)
         return SHOAL_E_INTERNAL;
-    }
     c->body = slice_of(out, len);
     return SHOAL_OK;
 }

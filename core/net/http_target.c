@@ -16,13 +16,12 @@ static const char *scheme_check(CURLU *u, bool *https)
 {
     char *scheme = url_part(u, CURLUPART_SCHEME, 0);
     const char *why = NULL;
-    if (scheme && strcasecmp(scheme, "https") == 0) {
+    if (scheme && strcasecmp(scheme, "https") == 0)
         *https = true;
-    } else if (scheme && strcasecmp(scheme, "http") == 0) {
+    else if (scheme && strcasecmp(scheme, "http") == 0)
         *https = false;
-    } else {
+    else
         why = "it does not begin with http:// or https://";
-    }
     curl_free(scheme);
     return why;
 }
@@ -31,18 +30,16 @@ static const char *scheme_check(CURLU *u, bool *https)
 static char *host_copy(const char *host)
 {
     size_t len = strlen(host);
-    if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+    if (len > 2 && host[0] == '[' && host[len - 1] == ']')
         return strndup(host + 1, len - 2);
-    }
     return strdup(host);
 }
 
 static const char *origin_from(CURLU *u, struct http_origin *out)
 {
     const char *why = scheme_check(u, &out->https);
-    if (why) {
+    if (why)
         return why;
-    }
     char *host = url_part(u, CURLUPART_HOST, 0);
     char *port = url_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT);
     if (!host || !*host || !port) {
@@ -60,11 +57,10 @@ bool http_origin_parse(const char *url, struct http_origin *out, const char **wh
 {
     CURLU *u = curl_url();
     *why = NULL;
-    if (!u || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK) {
+    if (!u || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
         *why = "it is not a URL like http://host:port/path";
-    } else {
+    else
         *why = origin_from(u, out);
-    }
     curl_url_cleanup(u);
     return *why == NULL;
 }
@@ -76,12 +72,10 @@ bool http_origin_equal(const struct http_origin *a, const struct http_origin *b)
 
 static const char *base_check(const char *url)
 {
-    if (strchr(url, '@')) {
+    if (strchr(url, '@'))
         return "it holds a user name; credentials have options of their own";
-    }
-    if (strpbrk(url, "?#")) {
+    if (strpbrk(url, "?#"))
         return "it has a query or a fragment, which a base URL cannot";
-    }
     return NULL;
 }
 
@@ -133,20 +127,16 @@ static int target_fill(struct http_target *t, const char *base_url,
 {
     static const struct http_options defaults;
     *why = base_check(base_url);
-    if (*why || !http_origin_parse(base_url, &t->origin, why)) {
+    if (*why || !http_origin_parse(base_url, &t->origin, why))
         return SHOAL_E_BAD_INPUT;
-    }
     *why = "out of memory";
     t->url = strdup(base_url);
-    if (!t->url || !t->origin.host || !options_copy(&t->options, options ? options : &defaults)) {
+    if (!t->url || !t->origin.host || !options_copy(&t->options, options ? options : &defaults))
         return SHOAL_E_NOMEM;
-    }
-    for (size_t len = strlen(t->url); len && t->url[len - 1] == '/'; len--) {
+    for (size_t len = strlen(t->url); len && t->url[len - 1] == '/'; len--)
         t->url[len - 1] = '\0';
-    }
-    if (t->options.proxy && !http_origin_parse(t->options.proxy, &t->proxy, why)) {
+    if (t->options.proxy && !http_origin_parse(t->options.proxy, &t->proxy, why))
         return SHOAL_E_BAD_INPUT;
-    }
     if (t->proxy.https) {
         *why = "a proxy is reached over http:// only";
         return SHOAL_E_BAD_INPUT;
@@ -162,9 +152,8 @@ int http_target_new(struct http_target **out, const char *base_url,
     *out = NULL;
     why = why ? why : &unused;
     *why = "out of memory";
-    if (!t) {
+    if (!t)
         return SHOAL_E_NOMEM;
-    }
     random_bytes(&t->id, sizeof t->id); /* a new target at an old one's address differs */
     int error = target_fill(t, base_url, options, why);
     if (error) {
@@ -177,15 +166,13 @@ int http_target_new(struct http_target **out, const char *base_url,
 
 void http_target_free(struct http_target *t)
 {
-    if (!t) {
+    if (!t)
         return;
-    }
     const char *texts[] = {
         t->options.tls.ca_file, t->options.tls.cert_file, t->options.tls.key_file, t->options.proxy,
         t->options.user_agent,  t->origin.host,           t->proxy.host,           t->url};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free((void *)(uintptr_t)texts[i]);
-    }
     tls_trust_free(t->own_trust);
     free(t);
 }

@@ -20,21 +20,18 @@ static void run(struct listener *l)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
     MHD_run(l->daemon);
-    if (MHD_get_timeout(l->daemon, &wait_ms) != MHD_YES) {
+    if (MHD_get_timeout(l->daemon, &wait_ms) != MHD_YES)
         return;
-    }
     /* Too early costs one empty run; moving the timer for each request would cost more. */
     int64_t due_ns = wait_ms ? clock_after(clock_ns(), (int64_t)wait_ms * NS_PER_MS) : 0;
-    if (!l->timer.place || due_ns < l->timer.deadline_ns) {
+    if (!l->timer.place || due_ns < l->timer.deadline_ns)
         lane_timer_set(l->lane, &l->timer, due_ns);
-    }
 }
 
 void listener_run_soon(struct listener *l)
 {
-    if (!l->timer.place || l->timer.deadline_ns > 0) {
+    if (!l->timer.place || l->timer.deadline_ns > 0)
         lane_timer_set(l->lane, &l->timer, 0);
-    }
 }
 
 static void on_ready(uv_poll_t *handle, int status, int events)
@@ -52,18 +49,16 @@ static void on_watch(uv_poll_t *handle, int status, int events)
     struct listener *l = handle->data;
     struct epoll_event ready[WATCH_BATCH];
     int count = epoll_wait(l->watch_fd, ready, WATCH_BATCH, 0);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         exchange_peer_gone(ready[i].data.ptr);
-    }
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
     struct listener *l = arg;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
         *context = (void *)(uintptr_t)++l->connections;
-    }
 }
 
 /* --- up and down ------------------------------------------------------------------------------ */
@@ -73,9 +68,8 @@ static unsigned connections_max(const struct listener_options *o)
     struct rlimit limit;
     unsigned max = o->connections_max ? o->connections_max : LISTENER_CONNECTIONS_MAX;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-        limit.rlim_cur > 2 * DESCRIPTORS_SPARED && limit.rlim_cur - DESCRIPTORS_SPARED < max) {
+        limit.rlim_cur > 2 * DESCRIPTORS_SPARED && limit.rlim_cur - DESCRIPTORS_SPARED < max)
         max = (unsigned)(limit.rlim_cur - DESCRIPTORS_SPARED);
-    }
     return max;
 }
 
@@ -94,9 +88,8 @@ static struct MHD_Daemon *daemon_start(struct listener *l, int fd)
 static int up(struct listener *l, char error[LISTENER_ERROR_MAX])
 {
     int fd = listener_socket(l->address, l->options.port, &l->options.port, error);
-    if (fd < 0) {
+    if (fd < 0)
         return SHOAL_E_BUSY;
-    }
     l->down = false;
     l->daemon = daemon_start(l, fd);
     l->poll = calloc(1, sizeof *l->poll);
@@ -128,26 +121,23 @@ static void free_poll(uv_handle_t *handle)
 /* Kept exchanges end first: with a reply, or with their connections closed. */
 static void down(struct listener *l, bool reply)
 {
-    if (!l->daemon) {
+    if (!l->daemon)
         return;
-    }
     l->down = true; /* the last runs may bring requests, and libmicrohttpd dies with one kept */
     MHD_socket fd = MHD_quiesce_daemon(l->daemon);
     for (struct exchange *x = l->exchanges, *next; x; x = next) {
         next = x->next;
         exchange_abandon(x, reply);
     }
-    for (int i = 0; i < LAST_RUNS; i++) {
+    for (int i = 0; i < LAST_RUNS; i++)
         MHD_run(l->daemon);
-    }
     lane_timer_stop(l->lane, &l->timer);
     uv_close((uv_handle_t *)l->poll, free_poll);
     l->poll = NULL;
     MHD_stop_daemon(l->daemon);
     l->daemon = NULL;
-    if (fd != MHD_INVALID_SOCKET) {
+    if (fd != MHD_INVALID_SOCKET)
         close(fd);
-    }
 }
 
 static void on_restart(struct lane_timer *timer)
@@ -189,9 +179,8 @@ int listener_new(struct listener **out, struct lane *lane, const struct listener
     struct listener *l = calloc(1, sizeof *l);
     *out = NULL;
     snprintf(error, LISTENER_ERROR_MAX, "no memory or descriptors for a listener");
-    if (!l) {
+    if (!l)
         return SHOAL_E_NOMEM;
-    }
     l->lane = lane;
     l->options = *options;
     set_defaults(&l->options);
@@ -224,9 +213,8 @@ int listener_new(struct listener **out, struct lane *lane, const struct listener
 
 void listener_free(struct listener *l)
 {
-    if (!l) {
+    if (!l)
         return;
-    }
     lane_timer_stop(l->lane, &l->restart);
     down(l, true);
     uv_close((uv_handle_t *)&l->watch, on_closed);

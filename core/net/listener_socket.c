@@ -41,16 +41,13 @@ static void say_why(const char *address, uint16_t port, int err, char error[LIST
         {EAFNOSUPPORT, "is of a kind this machine does not have"},
     };
     const char *text = strerror(err);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (texts[i].err == err) {
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].err == err)
             text = texts[i].text;
-        }
-    }
-    if (strchr(address, ':')) {
+    if (strchr(address, ':'))
         snprintf(error, LISTENER_ERROR_MAX, "[%.60s]:%u %s", address, port, text);
-    } else {
+    else
         snprintf(error, LISTENER_ERROR_MAX, "%.60s:%u %s", address, port, text);
-    }
 }
 
 static uint16_t port_of(int fd)

@@ -57,14 +57,11 @@ static bool is_literal(const char *text)
 
 static void add_address(struct names_answer *a, const char *text)
 {
-    for (size_t i = 0; i < a->count; i++) {
-        if (strcmp(a->address[i], text) == 0) {
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->address[i], text) == 0)
             return;
-        }
-    }
-    if (a->count < NAMES_ADDRESSES_MAX && strlen(text) < sizeof a->address[0]) {
+    if (a->count < NAMES_ADDRESSES_MAX && strlen(text) < sizeof a->address[0])
         snprintf(a->address[a->count++], sizeof a->address[0], "%s", text);
-    }
 }
 
 static int ask_system(void *unused, const char *host, struct names_answer *out)
@@ -81,9 +78,8 @@ static int ask_system(void *unused, const char *host, struct names_answer *out)
         const void *address = i->ai_family == AF_INET6
                                   ? (void *)&((struct sockaddr_in6 *)(void *)i->ai_addr)->sin6_addr
                                   : (void *)&((struct sockaddr_in *)(void *)i->ai_addr)->sin_addr;
-        if (inet_ntop(i->ai_family, address, text, sizeof text)) {
+        if (inet_ntop(i->ai_family, address, text, sizeof text))
             add_address(out, text);
-        }
     }
     freeaddrinfo(list);
     return SHOAL_OK;
@@ -91,14 +87,11 @@ static int ask_system(void *unused, const char *host, struct names_answer *out)
 
 static bool same_addresses(const struct names_answer *a, const struct names_answer *b)
 {
-    if (a->count != b->count) {
+    if (a->count != b->count)
         return false;
-    }
-    for (size_t i = 0; i < a->count; i++) {
-        if (strcmp(a->address[i], b->address[i]) != 0) {
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->address[i], b->address[i]) != 0)
             return false;
-        }
-    }
     return true;
 }
 
@@ -117,9 +110,8 @@ static void keep_answer(struct entry *e, const struct names_answer *fresh, int e
         return;
     }
     uint64_t version = e->answer.version;
-    if (!version || !same_addresses(&e->answer, fresh)) {
+    if (!version || !same_addresses(&e->answer, fresh))
         version = ++n->versions;
-    }
     e->answer = *fresh;
     e->answer.version = version;
     e->answer.expires_ns = now_ns + (error ? FAILURE_KEPT_NS : n->ttl_ns);
@@ -142,15 +134,12 @@ static void wake_chain(void *arg)
 /* [locked] Marked first: once posted, the lane may free them at any moment. */
 static bool chain_post(struct lane *lane, struct waiter *chain)
 {
-    for (struct waiter *w = chain; w; w = w->next) {
+    for (struct waiter *w = chain; w; w = w->next)
         w->posted = true;
-    }
-    if (lane_post(lane, wake_chain, chain) == SHOAL_OK) {
+    if (lane_post(lane, wake_chain, chain) == SHOAL_OK)
         return true;
-    }
-    for (struct waiter *w = chain; w; w = w->next) {
+    for (struct waiter *w = chain; w; w = w->next)
         w->posted = false;
-    }
     return false;
 }
 
@@ -169,9 +158,8 @@ static bool post_one_lane(struct entry *e)
     e->waiters = rest;
     if (!chain_post(lane, chain)) {
         struct waiter **tail = &e->waiters;
-        while (*tail) {
+        while (*tail)
             tail = &(*tail)->next;
-        }
         *tail = chain;
         return false;
     }
@@ -188,9 +176,8 @@ static void ask(uv_work_t *work)
         error = SHOAL_E_RESOLVE;
         snprintf(fresh.why, sizeof fresh.why, "%.60s has no address", e->host);
     }
-    if (error) {
+    if (error)
         fresh.count = 0;
-    }
     pthread_mutex_lock(&n->lock);
     keep_answer(e, &fresh, error);
     while (e->waiters) {
@@ -212,9 +199,8 @@ static void asked(uv_work_t *work, int status)
 static int begin_ask(struct entry *e)
 {
     uv_work_t *work = calloc(1, sizeof *work);
-    if (!work) {
+    if (!work)
         return SHOAL_E_NOMEM;
-    }
     work->data = e;
     if (uv_queue_work(lane_loop(lane_current()), work, ask, asked) != 0) {
         free(work);
@@ -246,9 +232,8 @@ static struct entry *entry_new(struct names *n, const char *host)
 static struct entry *entry_of(struct names *n, const char *host)
 {
     struct entry *e = n->entries;
-    while (e && strcasecmp(e->host, host) != 0) {
+    while (e && strcasecmp(e->host, host) != 0)
         e = e->next;
-    }
     return e ? e : entry_new(n, host);
 }
 
@@ -256,12 +241,10 @@ static struct entry *entry_of(struct names *n, const char *host)
 static bool known(struct entry *e, struct names_answer *out, int *error)
 {
     bool current = e->fixed || clock_ns() < e->answer.expires_ns;
-    if (!e->answer.count && !(current && e->error)) {
+    if (!e->answer.count && !(current && e->error))
         return false;
-    }
-    if (!current && !e->asking) {
+    if (!current && !e->asking)
         begin_ask(e); /* failing to ask leaves what we have */
-    }
     *out = e->answer;
     *error = e->answer.count ? SHOAL_OK : e->error;
     return true;
@@ -272,9 +255,8 @@ static int wait_for(struct names *n, struct entry *e, int64_t deadline_ns)
 {
     struct waiter *w = calloc(1, sizeof *w);
     int error = w ? SHOAL_OK : SHOAL_E_NOMEM;
-    if (!error && !e->asking) {
+    if (!error && !e->asking)
         error = begin_ask(e);
-    }
     if (error) {
         pthread_mutex_unlock(&n->lock);
         free(w);
@@ -298,9 +280,8 @@ static int wait_for(struct names *n, struct entry *e, int64_t deadline_ns)
         w->left = true; /* who brings the wake frees it */
     } else {
         struct waiter **at = &e->waiters;
-        while (*at != w) {
+        while (*at != w)
             at = &(*at)->next;
-        }
         *at = w->next;
         free(w);
     }
@@ -322,9 +303,8 @@ int names_resolve(struct names *n, const char *host, int64_t deadline_ns, struct
     int error = e ? SHOAL_OK : SHOAL_E_NOMEM;
     if (e && !known(e, out, &error)) {
         error = wait_for(n, e, deadline_ns);
-        if (error) {
+        if (error)
             return error;
-        }
         pthread_mutex_lock(&n->lock);
         *out = e->answer;
         error = e->answer.count ? SHOAL_OK : e->error;
@@ -338,16 +318,14 @@ int names_resolve(struct names *n, const char *host, int64_t deadline_ns, struct
 static int add_host(struct names *n, const struct names_host *host)
 {
     struct entry *e = entry_new(n, host->name);
-    if (!e) {
+    if (!e)
         return SHOAL_E_NOMEM;
-    }
     e->fixed = true;
     e->answer.version = ++n->versions;
     e->answer.expires_ns = CLOCK_NEVER;
     for (const char *const *a = host->addresses; *a; a++) {
-        if (!is_literal(*a)) {
+        if (!is_literal(*a))
             return SHOAL_E_BAD_INPUT;
-        }
         add_address(&e->answer, *a);
     }
     return e->answer.count ? SHOAL_OK : SHOAL_E_BAD_INPUT;
@@ -359,18 +337,16 @@ int names_new(struct names **out, const struct names_options *options)
     struct names *n = calloc(1, sizeof *n);
     int error = SHOAL_OK;
     *out = NULL;
-    if (!n) {
+    if (!n)
         return SHOAL_E_NOMEM;
-    }
     options = options ? options : &defaults;
     pthread_mutex_init(&n->lock, NULL);
     n->versions = 1;
     n->ttl_ns = options->ttl_ns > 0 ? options->ttl_ns : TTL_DEFAULT_NS;
     n->lookup = options->lookup ? options->lookup : ask_system;
     n->lookup_arg = options->lookup_arg;
-    for (size_t i = 0; i < options->host_count && !error; i++) {
+    for (size_t i = 0; i < options->host_count && !error; i++)
         error = add_host(n, &options->hosts[i]);
-    }
     if (error) {
         names_free(n);
         return error;
@@ -381,9 +357,8 @@ int names_new(struct names **out, const struct names_options *options)
 
 void names_free(struct names *n)
 {
-    if (!n) {
+    if (!n)
         return;
-    }
     while (n->entries) {
         struct entry *e = n->entries;
         n->entries = e->next;
