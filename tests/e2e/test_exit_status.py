@@ -2,6 +2,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import unittest
@@ -26,6 +27,16 @@ def become_nobody():
 
 
 class Case(unittest.TestCase):
+    def as_nobody(self, *arguments):
+        """Runs a copy of the program that everybody may read: a checkout may lie in /root."""
+        program = os.path.join(self.path, "shoal")
+        if not os.path.exists(program):
+            shutil.copy(s.SHOAL, program)
+            os.chmod(program, 0o755)
+        return subprocess.run([program, *arguments], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+                              cwd=self.path, preexec_fn=become_nobody)
+
     def setUp(self):
         context = s.folder()
         self.path = context.__enter__()
@@ -165,16 +176,16 @@ class Folders(Case):
         plan = self.plan()
         locked = os.path.join(self.path, "locked")
         os.mkdir(locked, 0o555)
-        self.said(s.shoal("run", plan, "--out", locked + "/run", preexec_fn=become_nobody),
+        self.said(self.as_nobody("run", plan, "--out", locked + "/run"),
                   s.INPUT, "locked/run", "Permission denied", "--out")
-        self.said(s.shoal("run", plan, "--out", locked, preexec_fn=become_nobody),
+        self.said(self.as_nobody("run", plan, "--out", locked),
                   s.INPUT, "locked", "Permission denied")
 
     def test_state_is_read_only(self):
         locked = os.path.join(self.path, "locked")
         os.mkdir(locked, 0o555)
-        self.refused(s.shoal("run", self.plan(), "--out", self.out, "--state-dir",
-                             locked + "/state", preexec_fn=become_nobody),
+        self.refused(self.as_nobody("run", self.plan(), "--out", self.out, "--state-dir",
+                                    locked + "/state"),
                      "state", "Permission denied")
 
     def test_state_of_another_run(self):
