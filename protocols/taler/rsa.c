@@ -227,21 +227,6 @@ static int check(const struct taler_rsa_value *sig, const struct taler_rsa_publi
     return taler_rsa_value_equal(&opened, fdh) ? 0 : SHOAL_E_BAD_SIGNATURE;
 }
 
-int taler_rsa_unblind(struct taler_rsa_value *sig, const struct taler_rsa_public *key,
-                      const struct taler_rsa_blinding *blinding,
-                      const struct taler_rsa_value *blind_sig)
-{
-    struct taler_rsa_value made;
-    if (!in_range(blind_sig, key))
-        return SHOAL_E_BAD_SIGNATURE;
-    int error = unblind(&made, key, &blinding->r, blind_sig);
-    if (error == 0)
-        error = check(&made, key, &blinding->fdh);
-    if (error == 0)
-        *sig = made;
-    return error;
-}
-
 int taler_rsa_unblind_trusting(struct taler_rsa_value *sig, const struct taler_rsa_public *key,
                                const struct taler_rsa_blinding *blinding,
                                const struct taler_rsa_value *blind_sig)
@@ -250,6 +235,19 @@ int taler_rsa_unblind_trusting(struct taler_rsa_value *sig, const struct taler_r
     if (!in_range(blind_sig, key))
         return SHOAL_E_BAD_SIGNATURE;
     int error = unblind(&made, key, &blinding->r, blind_sig);
+    if (error == 0)
+        *sig = made;
+    return error;
+}
+
+int taler_rsa_unblind(struct taler_rsa_value *sig, const struct taler_rsa_public *key,
+                      const struct taler_rsa_blinding *blinding,
+                      const struct taler_rsa_value *blind_sig)
+{
+    struct taler_rsa_value made;
+    int error = taler_rsa_unblind_trusting(&made, key, blinding, blind_sig);
+    if (error == 0)
+        error = check(&made, key, &blinding->fdh);
     if (error == 0)
         *sig = made;
     return error;
