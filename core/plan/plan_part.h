@@ -9,8 +9,8 @@ extern const struct option_custom plan_connections_custom;
 extern const struct option_custom plan_purge_custom;
 extern const struct option_custom plan_hosts_custom;
 extern const struct option_custom plan_standins_custom;
-extern const struct option_custom plan_options_custom; /* any object: the simulator's table checks it */
-extern const struct option_custom plan_no_list_custom, plan_no_object_custom; /* empty in this version */
+extern const struct option_custom plan_options_custom; /* the simulator checks them */
+extern const struct option_custom plan_no_list_custom, plan_no_object_custom; /* must be empty */
 
 /* The scenario's table and that of its load: `describe` shows them as sections of their own. */
 extern const struct option_table plan_scenario_table;
