@@ -68,9 +68,12 @@ class Case(unittest.TestCase):
         """A run under faults, one without on its state; the wallets' money is the ledger's."""
         books, listen = os.path.join(path, "books"), f"127.0.0.1:{s.free_port()}"
         calm = os.path.join(path, "calm")
-        with s.Standin(*sets(KEYS), *sets(FAULTS[name], "faults."), folder=books, listen=listen) as standin:
-            value = s.plan(CLIENTS, standin.options(**WALLET, retries=retries),
-                           {"model": "closed", "iterations": ITERATIONS},
+        # A fast machine would be done before the first restart, did its wallets not think.
+        load = {"model": "closed", "iterations": ITERATIONS,
+                "think": "300ms" if name.startswith("restart") else "0s"}
+        faults = sets(FAULTS[name], "faults.")
+        with s.Standin(*sets(KEYS), *faults, folder=books, listen=listen) as standin:
+            value = s.plan(CLIENTS, standin.options(**WALLET, retries=retries), load,
                            scenario={"purge": "never"})
             result, found = s.run(path, value)
             ledger = standin.stop()
