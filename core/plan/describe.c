@@ -119,11 +119,6 @@ static void put_table(struct buf *out, const struct option_table *table, bool se
     put_rows(out, table, "", sections);
 }
 
-void describe_markdown(struct buf *out, const struct option_table *table)
-{
-    put_table(out, table, false);
-}
-
 static const char page_head[] =
     "# Plan reference\n"
     "\n"

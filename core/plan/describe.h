@@ -8,9 +8,6 @@
 /* `shoal describe`: one paragraph an option, indented, at most 80 columns where words allow. */
 void describe_text(struct buf *out, const struct option_table *table);
 
-/* Rows of a Markdown table (option, type, default, meaning), nested tables as "faults.delay". */
-void describe_markdown(struct buf *out, const struct option_table *table);
-
 /* docs/plan.md: the whole reference page of plans, with the options of every simulator. */
 void describe_plan_page(struct buf *out, const struct plan_catalog *catalog);
 

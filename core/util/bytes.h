@@ -29,9 +29,6 @@ static inline struct slice slice_str(const char *text)
 
 bool slice_equal(struct slice a, struct slice b);
 
-/* ASCII only, as HTTP field names want. */
-bool slice_equal_nocase(struct slice a, struct slice b);
-
 /* `data` is NUL-terminated after `len` bytes whenever `data` is not NULL, so it can be read as
  * text. `limit` (0: none) bounds the length; going past it sets SHOAL_E_LIMIT and changes nothing.
  */
